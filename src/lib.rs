@@ -1,0 +1,31 @@
+//! A gRPC server in front of the Sunmi trade API: three typed calls, signed, retried,
+//! bounded in time and answered with machine-readable errors.
+//!
+//! # The way of a request
+//!
+//! A query comes in at the port ([`server`]), gets its deadline and its id at the edge of
+//! [`api`], is validated into the nouns of [`trade`], and goes through [`sunmi`]: collected
+//! and signed, posted, its reply read leniently, and by [`retry`]'s decision tried again or
+//! not. What comes back is a reply or an [`error`], which [`api`] turns into a gRPC reply or
+//! a status with details, and one line of log.
+//!
+//! A refund goes the same way, through [`refund`], where it runs in a task that outlives
+//! its caller, is sent at most once, and is reported as what is known of it.
+//!
+//! # Invariants
+//!
+//! 1. *Layers.* Only [`api`] and [`server`] know tonic and the proto types; only [`sunmi`]
+//!    knows Sunmi's field names, codes and HTTP. What lies between knows neither.
+//! 2. *What is signed is what is sent.* Parameters are collected once; signature and form
+//!    are both made from that one value.
+//! 3. *An honest answer.* A refund is answered as done, or as not done, only where that is
+//!    known. All else is `REFUND_OUTCOME_UNKNOWN`.
+//! 4. *Deadlines are ours.* They are fixed at the edge and passed down, and this server
+//!    answers before its caller's clock runs out, never with CANCELLED.
+//! 5. *Nothing is swallowed.* Codes, values and fields that this version does not know reach
+//!    the caller raw.
+//! 6. *No secret leaves.* Keys and signed forms are types that cannot be printed.
+//! 7. *Everything has a limit*, and the limits fit each other.
+
+#![forbid(unsafe_code)]
+
