@@ -29,3 +29,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod retry;
+pub mod deadline;
+pub mod trade;
+pub mod error;
+pub mod clock;
