@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod sunmi;
 pub mod retry;
 pub mod deadline;
 pub mod trade;

@@ -1,0 +1,342 @@
+//! Sunmi's trade API as three typed calls. Nothing above this module knows Sunmi's field
+//! names, result codes or HTTP.
+//!
+//! The way of a call: [`params`] collects and signs, [`wire`] sends once, [`reply`] reads
+//! ([`codes`] knows the result codes, [`blame`] the field that an error names, [`fields`]
+//! and [`trades`] the result); [`Client::call`] tries again where that is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::retry::budget::{Budget, TpsBudget};
+
+use crate::deadline::Deadline;
+use crate::error::{Again, BoxError, Error, Fault};
+use crate::retry::{self, Policy};
+use crate::trade::{
+    AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
+    Trade, TradeState,
+};
+
+mod blame;
+pub mod codes;
+mod credentials;
+mod fields;
+pub mod params;
+mod reply;
+mod trades;
+mod wire;
+
+pub use credentials::{Credential, Credentials};
+use fields::Fields;
+use params::{Params, SignedForm};
+use reply::Reply;
+pub use wire::{MAX_REPLY, WireConfig};
+use wire::{SendError, Wire};
+
+/// How Sunmi is called.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Where, and within what time.
+    pub wire: WireConfig,
+    /// How often and how patiently.
+    pub retry: Policy,
+    /// How many calls may be under way at once.
+    pub max_in_flight: usize,
+}
+
+/// How long a call waits for one of the places of `max_in_flight`.
+const ADMISSION_WAIT: Duration = Duration::from_millis(100);
+
+/// Retries allowed in 10 seconds: this share of the calls made in that time, and this many
+/// a second besides, so that an outage of Sunmi is not multiplied.
+const RETRY_SHARE: f32 = 0.2;
+const RETRIES_PER_SECOND: u32 = 10;
+
+/// Calls Sunmi, over one pool of connections.
+pub struct Client {
+    wire: Wire,
+    credentials: Credentials,
+    retry: Policy,
+    budget: TpsBudget,
+    places: Arc<Semaphore>,
+}
+
+/// A place among the calls in flight, held while it lives.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// An answer, and how many times Sunmi was called for it.
+#[derive(Debug)]
+pub struct Answered<T> {
+    /// The answer.
+    pub value: T,
+    /// At least 1.
+    pub attempts: u32,
+}
+
+/// Until when a refund may be sent, and until when its answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct RefundTimes {
+    /// After this it is not sent again, even where that would be safe.
+    pub send_until: Deadline,
+    /// After this an answer is not waited for.
+    pub give_up: Deadline,
+}
+
+/// One call, ready to be sent as often as need be.
+struct Call {
+    path: &'static str,
+    form: SignedForm,
+    /// The request's field that names the order.
+    order_field: &'static str,
+}
+
+/// The bounds within which a call is tried again.
+struct Bounds {
+    send_until: Deadline,
+    give_up: Deadline,
+    /// What it means that `give_up` has passed.
+    given_up: Fault,
+    /// Which faults allow another attempt.
+    repeats: fn(Again) -> bool,
+}
+
+impl Client {
+    /// Opens no connection yet.
+    pub fn new(config: &ClientConfig, credentials: Credentials) -> Result<Self, BoxError> {
+        Ok(Self {
+            wire: Wire::new(&config.wire)?,
+            credentials,
+            retry: config.retry.clone(),
+            budget: TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE),
+            places: Arc::new(Semaphore::new(config.max_in_flight)),
+        })
+    }
+
+    /// The identities that this client can sign as.
+    pub fn app_ids(&self) -> AppIds {
+        self.credentials.app_ids()
+    }
+
+    /// A place among the calls in flight, after a short wait at most.
+    ///
+    /// # Errors
+    /// [`Fault::Overloaded`] if none becomes free.
+    pub async fn admit(&self, deadline: Deadline) -> Result<Place, Error> {
+        let wait = Deadline::after(ADMISSION_WAIT).min(deadline);
+        match wait.bound(Arc::clone(&self.places).acquire_owned()).await {
+            Some(Ok(permit)) => Ok(Place { _permit: permit }),
+            Some(Err(closed)) => Err(Error::new(Fault::Internal).because(closed)),
+            None => Err(Error::new(Fault::Overloaded)),
+        }
+    }
+
+    /// Looks up a scan payment or a refund (2.1).
+    pub async fn query(&self, query: &Query, deadline: Deadline) -> Result<Answered<Trade>, Error> {
+        let (name, field, number) = order(&query.order);
+        let mut params = common(&query.msn);
+        params.set(name, number.as_str());
+        let call = self.prepare(Operation::Query, &query.app_id, params, field)?;
+        let reply = self.call(call, Bounds::of_read(deadline)).await?;
+        Ok(reply.map(|reply| match reply {
+            Reply::Done(fields) => trades::trade(fields),
+            Reply::Processing(fields) => Trade {
+                state: Some(TradeState::Processing),
+                ..trades::trade(without_state(fields))
+            },
+        }))
+    }
+
+    /// Looks up a card trade (2.3).
+    pub async fn swipe_query(
+        &self,
+        query: &SwipeQuery,
+        deadline: Deadline,
+    ) -> Result<Answered<CardTrade>, Error> {
+        let mut params = common(&query.msn);
+        params.set("tradeDate", query.trade_date.clone().unwrap_or_default());
+        params.set("orderId", text(query.order_id.as_ref()));
+        params.set("platformId", text(query.platform_id.as_ref()));
+        let field = if query.order_id.is_some() { "order_id" } else { "platform_id" };
+        let call = self.prepare(Operation::SwipeQuery, &query.app_id, params, field)?;
+        let reply = self.call(call, Bounds::of_read(deadline)).await?;
+        Ok(reply.map(|reply| match reply {
+            Reply::Done(fields) => trades::card_trade(fields),
+            Reply::Processing(fields) => CardTrade {
+                state: Some(TradeState::Processing),
+                ..trades::card_trade(without_state(fields))
+            },
+        }))
+    }
+
+    /// Sends a refund (2.2): once, and again only where it surely was not processed.
+    pub async fn refund(
+        &self,
+        refund: &Refund,
+        times: RefundTimes,
+    ) -> Result<Answered<RefundTrade>, Error> {
+        let (name, field, number) = original(&refund.original);
+        let mut params = common(&refund.msn);
+        params.set("amount", refund.amount.to_string());
+        params.set(name, number.as_str());
+        params.set("orderId", refund.order_id.as_str());
+        params.set("businessId", refund.business_id.as_str());
+        let call = self.prepare(Operation::Refund, &refund.app_id, params, field)?;
+        let reply = self.call(call, Bounds::of_refund(times)).await?;
+        Ok(reply.map(|reply| match reply {
+            Reply::Done(fields) => trades::refund(fields),
+            Reply::Processing(fields) => RefundTrade {
+                state: Some(TradeState::Processing),
+                ..trades::refund(without_state(fields))
+            },
+        }))
+    }
+
+    fn prepare(
+        &self,
+        operation: Operation,
+        app_id: &Identifier,
+        mut params: Params,
+        order_field: &'static str,
+    ) -> Result<Call, Error> {
+        let key = self.credentials.key(app_id).ok_or_else(|| {
+            Error::new(Fault::Internal).because(format!("no key for app_id {app_id}"))
+        })?;
+        params.set("app_id", app_id.as_str());
+        Ok(Call { path: path(operation), form: params.sign(key), order_field })
+    }
+
+    /// Attempts a call until it is answered, or another attempt is not allowed or would not
+    /// be in time.
+    async fn call(&self, call: Call, bounds: Bounds) -> Result<Answered<Reply>, Error> {
+        self.budget.deposit();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
+            let Some(seen) = bounds.give_up.bound(self.attempt(&call)).await else {
+                return Err(counted(Error::new(bounds.given_up)));
+            };
+            match self.pause(&seen, attempts, &bounds) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => {
+                    return seen.map(|value| Answered { value, attempts }).map_err(counted);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Reply, Error> {
+        match self.wire.post(call.path, call.form.clone()).await {
+            Ok(reply) => reply::read(reply, call.order_field),
+            Err(SendError::NotSent(cause)) => {
+                Err(Error::new(Fault::UpstreamUnreachable).because(cause))
+            }
+            Err(SendError::MaybeSent(cause)) => {
+                Err(Error::new(Fault::UpstreamInterrupted).because(cause))
+            }
+        }
+    }
+
+    /// How long to wait before another attempt, or `None` to leave it at this one.
+    fn pause(
+        &self,
+        seen: &Result<Reply, Error>,
+        attempt: u32,
+        bounds: &Bounds,
+    ) -> Option<Duration> {
+        let (again, retry_after) = match seen {
+            Ok(Reply::Done(_)) => return None,
+            Ok(Reply::Processing(_)) => (Again::Reads, None),
+            Err(error) => (error.fault().row().again, error.context().retry_after),
+        };
+        if !(bounds.repeats)(again) {
+            return None;
+        }
+        let failed = retry::Failed {
+            attempt,
+            left: bounds.send_until.left(),
+            retry_after,
+            jitter: rand::random(),
+        };
+        retry::decide(&self.retry, &failed).filter(|_| self.budget.withdraw())
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+impl Bounds {
+    fn of_read(deadline: Deadline) -> Self {
+        Self {
+            send_until: deadline,
+            give_up: deadline,
+            given_up: Fault::DeadlineExceeded,
+            repeats: |again| again != Again::Never,
+        }
+    }
+
+    fn of_refund(times: RefundTimes) -> Self {
+        Self {
+            send_until: times.send_until,
+            give_up: times.give_up,
+            given_up: Fault::UpstreamInterrupted,
+            repeats: |again| again == Again::Any,
+        }
+    }
+}
+
+impl<T> Answered<T> {
+    /// The same, with another answer made of this one.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answered<U> {
+        Answered { value: f(self.value), attempts: self.attempts }
+    }
+}
+
+fn path(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Query => "/v1/trade/query",
+        Operation::Refund => "/v1/trade/refund",
+        Operation::SwipeQuery => "/v1/trade/swipeQuery",
+    }
+}
+
+/// What every call carries besides `app_id` and `sign`.
+fn common(msn: &Identifier) -> Params {
+    Params::from_iter([("charset", "utf8"), ("msn", msn.as_str())])
+}
+
+/// Sunmi's name of the number, the request's, and the number.
+fn order(order: &OrderRef) -> (&'static str, &'static str, &Identifier) {
+    match order {
+        OrderRef::MisId(number) => ("misId", "mis_id", number),
+        OrderRef::OrderId(number) => ("orderId", "order_id", number),
+        OrderRef::PlatformId(number) => ("platformId", "platform_id", number),
+    }
+}
+
+/// The same for the original of a refund.
+fn original(order: &OrderRef) -> (&'static str, &'static str, &Identifier) {
+    match order {
+        OrderRef::MisId(number) => ("oriMisId", "ori_mis_id", number),
+        OrderRef::OrderId(number) => ("oriOrderId", "ori_order_id", number),
+        OrderRef::PlatformId(number) => ("oriPlatformId", "ori_platform_id", number),
+    }
+}
+
+fn text(number: Option<&Identifier>) -> &str {
+    number.map_or("", Identifier::as_str)
+}
+
+/// Sunmi says that the call is not finished, so a state beside it is kept but not believed.
+fn without_state(mut fields: Fields) -> Fields {
+    fields.keep("state");
+    fields
+}

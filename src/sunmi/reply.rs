@@ -1,0 +1,240 @@
+//! Reads an HTTP reply: the envelope of `code`, `msg` and `data`, or what there is instead.
+//! Lenient where the document contradicts itself, as `docs/upstream.md` tells.
+
+use serde_json::{Map, Value};
+
+use super::blame::blame;
+use super::codes::{Meaning, meaning};
+use super::fields::Fields;
+use super::wire::{Body, HttpReply};
+use crate::error::{BoxError, Error, Fault, SunmiWords};
+
+/// A call that Sunmi accepted.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// It was done, with this result.
+    Done(Fields),
+    /// It is not finished (D01); there may be a result so far.
+    Processing(Fields),
+}
+
+/// The envelope: what Sunmi says, its `data`, and fields that the document does not have.
+struct Envelope {
+    words: SunmiWords,
+    data: Option<Value>,
+    rest: Map<String, Value>,
+}
+
+/// What a reply says. `order_field` is the field in which the call named its order.
+pub(super) fn read(reply: HttpReply, order_field: &'static str) -> Result<Reply, Error> {
+    let HttpReply { status, retry_after, body } = reply;
+    let read = match envelope(body) {
+        Ok(envelope) => read_envelope(envelope, status, order_field),
+        Err(cause) if status == 200 => {
+            Err(Error::new(Fault::UpstreamReplyUnreadable).because(cause))
+        }
+        Err(_) => Err(Error::new(http_fault(status))),
+    };
+    read.map_err(|error| {
+        error.with(|context| {
+            context.retry_after = retry_after;
+            context.http_status = (status != 200).then_some(status);
+        })
+    })
+}
+
+/// A readable envelope goes by its code, whatever the HTTP status, if that is a refusal or
+/// a doubt. Success with an error status contradicts itself and is a doubt.
+fn read_envelope(
+    envelope: Envelope,
+    status: u16,
+    order_field: &'static str,
+) -> Result<Reply, Error> {
+    let Envelope { words, data, rest } = envelope;
+    match meaning(&words.code) {
+        Meaning::Fault(fault) => {
+            let (fault, violations) = blame(fault, &words.message, order_field);
+            Err(Error::new(fault).with(|context| {
+                context.sunmi = Some(words);
+                context.violations = violations;
+            }))
+        }
+        Meaning::Success | Meaning::Processing if status != 200 => {
+            let fault = Some(http_fault(status)).filter(|it| *it != Fault::UpstreamHttpRefused);
+            let fault = fault.unwrap_or(Fault::UpstreamHttpOther);
+            Err(Error::new(fault).with(|context| context.sunmi = Some(words)))
+        }
+        Meaning::Success => match result_set(data) {
+            Ok(Some(data)) => Ok(Reply::Done(Fields::new(data, rest))),
+            Ok(None) => Err(unreadable(words, "success without data".into())),
+            Err(cause) => Err(unreadable(words, cause)),
+        },
+        Meaning::Processing => {
+            let data = result_set(data).ok().flatten().unwrap_or_default();
+            Ok(Reply::Processing(Fields::new(data, rest)))
+        }
+    }
+}
+
+fn unreadable(words: SunmiWords, cause: BoxError) -> Error {
+    Error::new(Fault::UpstreamReplyUnreadable)
+        .with(|context| context.sunmi = Some(words))
+        .because(cause)
+}
+
+/// What an HTTP error status says. Those of the third arm are answered before a request is
+/// processed.
+fn http_fault(status: u16) -> Fault {
+    match status {
+        500..=599 => Fault::UpstreamHttpUnavailable,
+        429 => Fault::UpstreamHttpThrottled,
+        400 | 401 | 403 | 404 | 405 | 411 | 413..=415 | 431 => Fault::UpstreamHttpRefused,
+        _ => Fault::UpstreamHttpOther,
+    }
+}
+
+fn envelope(body: Body) -> Result<Envelope, BoxError> {
+    let Body::Whole(bytes) = body else {
+        return Err("a reply of more than 1 MiB".into());
+    };
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let mut rest: Map<String, Value> = serde_json::from_slice(text)?;
+    let code = rest.shift_remove("code").and_then(scalar).ok_or("a reply without a code")?;
+    let message = rest.shift_remove("msg").and_then(scalar).unwrap_or_default();
+    let data = rest.shift_remove("data");
+    Ok(Envelope { words: SunmiWords { code, message }, data, rest })
+}
+
+/// The `data` of a reply: an object, or a string that holds one. Null, an empty string and
+/// an empty object are none.
+fn result_set(data: Option<Value>) -> Result<Option<Map<String, Value>>, BoxError> {
+    let data = match data {
+        Some(Value::String(text)) if text.trim().is_empty() => None,
+        Some(Value::String(text)) => Some(serde_json::from_str(&text)?),
+        data => data,
+    };
+    match data {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(data)) => Ok(Some(data).filter(|data| !data.is_empty())),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err("data that is not an object".into())
+        }
+    }
+}
+
+/// A string or a number, as text.
+fn scalar(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn http(status: u16, body: impl Into<Vec<u8>>) -> HttpReply {
+        HttpReply { status, retry_after: None, body: Body::Whole(body.into().into()) }
+    }
+
+    /// What a reply comes to, in a word.
+    fn summary(reply: HttpReply) -> String {
+        match read(reply, "order_id") {
+            Ok(Reply::Done(fields)) => format!("done {:?}", fields.rest()),
+            Ok(Reply::Processing(fields)) => format!("processing {:?}", fields.rest()),
+            Err(error) => format!("{:?}", error.fault()),
+        }
+    }
+
+    #[test]
+    fn replies_with_status_200_are_read_leniently() {
+        let table: &[(&str, &str)] = &[
+            (r#"{"code":"1","data":{"a":"b"},"msg":""}"#, r#"done {"a": "b"}"#),
+            (r#"{"code":"10000","data":{"a":"b"}}"#, r#"done {"a": "b"}"#),
+            (r#"{"code":1,"data":{"a":5}}"#, r#"done {"a": "5"}"#),
+            (r#"{"code":10000,"data":"{\"a\":5}"}"#, r#"done {"a": "5"}"#),
+            ("\u{FEFF}{\"code\":1,\"data\":{\"a\":5}}", r#"done {"a": "5"}"#),
+            (r#"{"code":1,"data":{"a":5},"extra":[ 1 ]}"#, r#"done {"a": "5", "extra": "[1]"}"#),
+            (r#"{"code":1,"data":{"a":5},"a":6}"#, r#"done {"a": "5"}"#),
+            (r#"{"code":1}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":null}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":""}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":{}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":"null"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":[{"a":5}]}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":"{\"a\":"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":{"a":5}"#, "UpstreamReplyUnreadable"),
+            (r#"{"data":{"a":5}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":"","data":{"a":5}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":true}"#, "UpstreamReplyUnreadable"),
+            ("[]", "UpstreamReplyUnreadable"),
+            ("<html>", "UpstreamReplyUnreadable"),
+            ("", "UpstreamReplyUnreadable"),
+            (r#"{"code":"D01"}"#, "processing {}"),
+            (r#"{"code":"D01","data":[]}"#, "processing {}"),
+            (r#"{"code":"D01","data":{"a":5}}"#, r#"processing {"a": "5"}"#),
+            (r#"{"code":"E19","msg":"x","data":[]}"#, "OrderNotFound"),
+            (r#"{"code":"E19","msg":null}"#, "OrderNotFound"),
+            (r#"{"code":20000}"#, "ServiceUnavailable"),
+            (r#"{"code":"X99"}"#, "SunmiCodeUnrecognized"),
+            (r#"{"code":1.0,"data":{"a":5}}"#, "SunmiCodeUnrecognized"),
+        ];
+        for (body, expected) in table {
+            assert_eq!(&summary(http(200, *body)), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_status_goes_by_the_code_only_if_that_is_a_refusal_or_a_doubt() {
+        let success = r#"{"code":"1","data":{"a":"b"}}"#;
+        let table: &[(u16, &str, &str)] = &[
+            (502, "<html>", "UpstreamHttpUnavailable"),
+            (503, r#"{"code":"R03"}"#, "TooManyRequests"),
+            (500, r#"{"code":"S03"}"#, "SystemError"),
+            (400, r#"{"code":"E22"}"#, "RefundAmountWrong"),
+            (400, r#"{"code":"X99"}"#, "SunmiCodeUnrecognized"),
+            (400, "", "UpstreamHttpRefused"),
+            (431, "", "UpstreamHttpRefused"),
+            (408, "", "UpstreamHttpOther"),
+            (204, "", "UpstreamHttpOther"),
+            (302, "", "UpstreamHttpOther"),
+            (429, "", "UpstreamHttpThrottled"),
+            (500, success, "UpstreamHttpUnavailable"),
+            (400, success, "UpstreamHttpOther"),
+            (201, success, "UpstreamHttpOther"),
+            (400, r#"{"code":"D01"}"#, "UpstreamHttpOther"),
+        ];
+        for (status, body, expected) in table {
+            assert_eq!(&summary(http(*status, *body)), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn brackets_without_end_are_unreadable_and_harmless() {
+        for body in ["[".repeat(100_000), format!(r#"{{"code":1,"data":{}"#, "[".repeat(100_000))] {
+            assert_eq!(summary(http(200, body)), "UpstreamReplyUnreadable");
+        }
+    }
+
+    #[test]
+    fn sunmis_words_are_kept_with_the_fault() {
+        let error = read(http(200, r#"{"code":"E27","msg":"msn必传"}"#), "order_id").unwrap_err();
+        let words = error.context().sunmi.as_ref().unwrap();
+        assert_eq!((words.code.as_str(), words.message.as_str()), ("E27", "msn必传"));
+        assert_eq!(error.context().violations[0].field, "msn");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            status in 100u16..600,
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let _ = read(http(status, body), "order_id");
+        }
+    }
+}

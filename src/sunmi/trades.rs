@@ -1,0 +1,142 @@
+//! The `data` of the three replies, under the document's names (2.1.4, 2.2.4, 2.3.4).
+
+use super::fields::Fields;
+use crate::trade::{
+    CardOrganization, CardTrade, CardType, OrderType, PaymentPlatform, RefundTrade, SwipeOrderType,
+    Trade, TradeState,
+};
+
+/// 2.1.4.
+pub(super) fn trade(mut fields: Fields) -> Trade {
+    Trade {
+        amount: fields.number("amount"),
+        business_id: fields.text("businessId"),
+        buyer_pay_amount: fields.number("buyerPayAmount"),
+        mis_id: fields.text("misId"),
+        msn: fields.text("msn"),
+        order_type: fields.one_of("orderType", order_type),
+        order_id: fields.text("orderId"),
+        pay_time: fields.time("payTime"),
+        platform: fields.one_of("platform", payment_platform),
+        platform_id: fields.text("platformId"),
+        refunded: fields.number("refunded"),
+        result_code: fields.text("resultCode"),
+        result_message: fields.text("resultMsg"),
+        state: fields.one_of("state", trade_state),
+        unrecognized: fields.rest(),
+    }
+}
+
+/// 2.2.4.
+pub(super) fn refund(mut fields: Fields) -> RefundTrade {
+    RefundTrade {
+        amount: fields.number("amount"),
+        business_id: fields.text("businessId"),
+        mis_id: fields.text("misId"),
+        msn: fields.text("msn"),
+        order_id: fields.text("orderId"),
+        order_type: fields.one_of("orderType", order_type),
+        ori_mis_id: fields.text("oriMisId"),
+        ori_order_id: fields.text("oriOrderId"),
+        pay_time: fields.time("payTime"),
+        platform: fields.one_of("platform", payment_platform),
+        platform_id: fields.text("platformId"),
+        result_code: fields.text("resultCode"),
+        result_message: fields.text("resultMsg"),
+        state: fields.one_of("state", trade_state),
+        doubtful: fields.could_not_read("orderType") || fields.could_not_read("amount"),
+        unrecognized: fields.rest(),
+    }
+}
+
+/// 2.3.4.
+pub(super) fn card_trade(mut fields: Fields) -> CardTrade {
+    CardTrade {
+        currency_code: fields.text("TransCurrency"),
+        amount: fields.number("amount"),
+        batch_no: fields.text("batchNo"),
+        card_organization: fields.one_of("cardGov", card_organization),
+        card_hash: fields.text("cardHash"),
+        card_type: fields.one_of("cardType", card_type),
+        merchant_no: fields.text("merchantNo"),
+        order_type: fields.one_of("orderType", swipe_order_type),
+        ori_trade_ref: fields.text("oriTradeRef"),
+        order_id: fields.text("orderId"),
+        pay_time: fields.time("payTime"),
+        platform_id: fields.text("platformId"),
+        result_code: fields.text("resultCode"),
+        result_message: fields.text("resultMsg"),
+        short_card: fields.text("shortCard"),
+        state: fields.one_of("state", trade_state),
+        terminal_no: fields.text("terminalNo"),
+        trace_no: fields.text("traceNo"),
+        trade_ref: fields.text("tradeRef"),
+        unrecognized: fields.rest(),
+    }
+}
+
+fn order_type(value: &str) -> Option<OrderType> {
+    match value {
+        "0" => Some(OrderType::Payment),
+        "1" => Some(OrderType::Refund),
+        _ => None,
+    }
+}
+
+fn swipe_order_type(value: &str) -> Option<SwipeOrderType> {
+    match value {
+        "0" => Some(SwipeOrderType::Purchase),
+        "1" => Some(SwipeOrderType::Refund),
+        "2" => Some(SwipeOrderType::Void),
+        "3" => Some(SwipeOrderType::PreAuthorization),
+        "4" => Some(SwipeOrderType::PreAuthorizationCompletion),
+        "5" => Some(SwipeOrderType::Reversal),
+        "6" => Some(SwipeOrderType::Inquiry),
+        _ => None,
+    }
+}
+
+fn trade_state(value: &str) -> Option<TradeState> {
+    match value {
+        "1" => Some(TradeState::Created),
+        "2" => Some(TradeState::Unpaid),
+        "3" => Some(TradeState::Succeeded),
+        "4" => Some(TradeState::Ended),
+        "5" => Some(TradeState::Failed),
+        _ => None,
+    }
+}
+
+fn payment_platform(value: &str) -> Option<PaymentPlatform> {
+    match value {
+        "wxpay" => Some(PaymentPlatform::Wxpay),
+        "alipay" => Some(PaymentPlatform::Alipay),
+        "unionpay" => Some(PaymentPlatform::Unionpay),
+        _ => None,
+    }
+}
+
+/// 2.3.6.
+fn card_type(value: &str) -> Option<CardType> {
+    match value {
+        "CC" => Some(CardType::Credit),
+        "DC" => Some(CardType::Debit),
+        "SCC" => Some(CardType::SemiCredit),
+        "OA" => Some(CardType::Scan),
+        _ => None,
+    }
+}
+
+/// 2.3.7.
+fn card_organization(value: &str) -> Option<CardOrganization> {
+    match value {
+        "WX" => Some(CardOrganization::Wechat),
+        "ZFB01" => Some(CardOrganization::Alipay),
+        "SFT01" => Some(CardOrganization::Shengpay),
+        "CUP" => Some(CardOrganization::BankCard),
+        "CUP01" => Some(CardOrganization::UnionpayScan),
+        "CUP02" => Some(CardOrganization::UnionpayStaticCode),
+        "CUP03" => Some(CardOrganization::UnionpayDynamicCode),
+        _ => None,
+    }
+}
