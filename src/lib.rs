@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod refund;
 pub mod sunmi;
 pub mod retry;

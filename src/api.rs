@@ -1,0 +1,115 @@
+//! The gRPC edge: three short methods, each convert, call, answer. Nothing below this
+//! module knows tonic or the proto types.
+//!
+//! A request passes [`edge`] (its deadline, its id, panics), a method here, [`convert`]
+//! (the only validation) and, on failure, [`status`] (the only maker of statuses).
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use crate::deadline::Limits;
+use crate::error::Error;
+use crate::refund::Refunds;
+use crate::sunmi::{Answered, Client};
+use crate::trade::{AppIds, Operation};
+
+mod convert;
+mod edge;
+pub mod pb;
+mod status;
+
+use edge::{Call, Edge};
+use pb::trade_service_server::{TradeService, TradeServiceServer};
+
+/// The longest request that is read, in bytes. A real one has less than 1 KiB.
+pub const MAX_REQUEST: usize = 64 << 10;
+
+/// The longest reply that is sent, in bytes: what gRPC clients take by default. A reply
+/// stems from at most 1 MiB of Sunmi's, so it never comes near.
+const MAX_REPLY: usize = 4 << 20;
+
+/// The three RPCs.
+#[derive(Debug)]
+pub struct Trades {
+    app_ids: AppIds,
+    client: Arc<Client>,
+    refunds: Refunds,
+}
+
+impl Trades {
+    /// Reads go to `client`, refunds to `refunds`.
+    pub fn new(client: Arc<Client>, refunds: Refunds) -> Self {
+        Self { app_ids: client.app_ids(), client, refunds }
+    }
+
+    /// The service as it is served: behind its edge, with its limits.
+    pub fn into_service(self, limits: Limits) -> Edge<TradeServiceServer<Self>> {
+        let service = TradeServiceServer::new(self)
+            .max_decoding_message_size(MAX_REQUEST)
+            .max_encoding_message_size(MAX_REPLY);
+        Edge::new(service, limits)
+    }
+
+    async fn query(
+        &self,
+        call: &Call,
+        request: pb::QueryRequest,
+    ) -> Result<Answered<pb::QueryResponse>, Error> {
+        let query = convert::query(request, &self.app_ids)?;
+        let _place = self.client.admit(call.deadline).await?;
+        let found = self.client.query(&query, call.deadline).await?;
+        Ok(found.map(convert::query_response))
+    }
+
+    async fn refund(
+        &self,
+        call: &Call,
+        request: pb::RefundRequest,
+    ) -> Result<Answered<pb::RefundResponse>, Error> {
+        let refund = convert::refund(request, &self.app_ids)?;
+        let refunded = self.refunds.refund(refund, call.deadline, &call.begun).await?;
+        Ok(refunded.map(convert::refund_response))
+    }
+
+    async fn swipe_query(
+        &self,
+        call: &Call,
+        request: pb::SwipeQueryRequest,
+    ) -> Result<Answered<pb::SwipeQueryResponse>, Error> {
+        let query = convert::swipe_query(request, &self.app_ids)?;
+        let _place = self.client.admit(call.deadline).await?;
+        let found = self.client.swipe_query(&query, call.deadline).await?;
+        Ok(found.map(convert::swipe_query_response))
+    }
+}
+
+#[tonic::async_trait]
+impl TradeService for Trades {
+    async fn query(
+        &self,
+        request: Request<pb::QueryRequest>,
+    ) -> Result<Response<pb::QueryResponse>, Status> {
+        let call = Call::of(&request, Operation::Query)?;
+        let answer = self.query(&call, request.into_inner()).await;
+        call.answer(answer)
+    }
+
+    async fn refund(
+        &self,
+        request: Request<pb::RefundRequest>,
+    ) -> Result<Response<pb::RefundResponse>, Status> {
+        let call = Call::of(&request, Operation::Refund)?;
+        let answer = self.refund(&call, request.into_inner()).await;
+        call.answer(answer)
+    }
+
+    async fn swipe_query(
+        &self,
+        request: Request<pb::SwipeQueryRequest>,
+    ) -> Result<Response<pb::SwipeQueryResponse>, Status> {
+        let call = Call::of(&request, Operation::SwipeQuery)?;
+        let answer = self.swipe_query(&call, request.into_inner()).await;
+        call.answer(answer)
+    }
+}
