@@ -37,3 +37,4 @@ pub mod deadline;
 pub mod trade;
 pub mod error;
 pub mod clock;
+pub mod sandbox;
