@@ -29,6 +29,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
+pub mod server;
+pub mod admin;
 pub mod api;
 pub mod refund;
 pub mod sunmi;
@@ -36,5 +40,7 @@ pub mod retry;
 pub mod deadline;
 pub mod trade;
 pub mod error;
+pub mod explain;
 pub mod clock;
+pub mod telemetry;
 pub mod sandbox;

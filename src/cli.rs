@@ -1,0 +1,263 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{self, Config, ConfigFault, Sources};
+use crate::error::{BoxError, Chain, Fault};
+use crate::explain;
+use crate::sandbox::http::Sandbox;
+use crate::server::{self, Listeners};
+use crate::sunmi::params::{AppKey, Params, SIGN};
+use crate::telemetry;
+
+/// The exit status for errors of use: `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+/// A gRPC server in front of the Sunmi trade API.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "To try it without an account: sunmi-trade serve --sandbox\n\
+    To run it: set SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY, then sunmi-trade serve\n\
+    Exit status: 0 done, 1 failed, 64 wrong usage or configuration"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve gRPC
+    ///
+    /// Settings come from the file, overridden by the environment
+    /// (SUNMI_TRADE__SECTION__KEY), overridden by flags.
+    Serve(Serve),
+    /// Serve a stand-in for Sunmi over HTTP, to test against
+    ///
+    /// Accepts the app_id "sandbox" with the key "sandbox-key", or what
+    /// SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY name. GET /sandbox/books shows what
+    /// really happened; POST /sandbox/faults spoils answers.
+    Sandbox {
+        /// Address and port to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Sign parameters as Sunmi wants it, to find out why it says E05
+    ///
+    /// Prints the string that is signed, with the key masked, and the signature. The key
+    /// comes from SUNMI_TRADE_APP_KEY or a file, never from the command line.
+    Sign {
+        /// A file with the app key
+        #[arg(long, value_name = "FILE")]
+        app_key_file: Option<PathBuf>,
+        /// Parameters with raw values, such as amount=1
+        #[arg(value_name = "NAME=VALUE", required = true)]
+        parameters: Vec<String>,
+    },
+    /// Check the configuration and print it, secrets redacted
+    CheckConfig(Serve),
+    /// Explain an error by Sunmi's code or by its reason, such as E22
+    Explain {
+        /// A code or reason; without one, the whole table
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// A configuration file, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port of gRPC [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Address and port of /livez and /readyz [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// Call a sandbox that is started with the server: no account needed, no money moves
+    #[arg(long)]
+    sandbox: bool,
+    /// Call Sunmi, or a stand-in for it, at this address (upstream.environment = custom)
+    #[arg(long, value_name = "URL")]
+    upstream_base_url: Option<String>,
+}
+
+/// The environment of the process.
+pub type Env = BTreeMap<String, String>;
+
+/// Runs the program with these arguments.
+pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { USAGE });
+        }
+    };
+    match cli.command {
+        Command::Serve(flags) => with_config(&flags, env, serve),
+        Command::Sandbox { listen } => sandbox(listen, env),
+        Command::Sign { app_key_file, parameters } => {
+            sign(&parameters, app_key_file.as_deref(), &env)
+        }
+        Command::CheckConfig(flags) => with_config(&flags, env, |config, _| {
+            print!("{}", config.to_toml());
+            ExitCode::SUCCESS
+        }),
+        Command::Explain { name } => explain(name.as_deref()),
+    }
+}
+
+fn with_config(flags: &Serve, env: Env, run: impl FnOnce(Config, &Env) -> ExitCode) -> ExitCode {
+    let file = match &flags.config {
+        None => None,
+        Some(path) => match fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) => return usage([format!("--config {}: {error}", path.display())]),
+        },
+    };
+    let sources = Sources { file, env, flags: flags.settings() };
+    match config::load(&sources, flags.sandbox) {
+        Ok(config) => run(config, &sources.env),
+        Err(faults) => usage(faults.iter().map(ConfigFault::to_string)),
+    }
+}
+
+impl Serve {
+    /// The flags as settings.
+    fn settings(&self) -> Vec<(&'static str, &'static str, String)> {
+        let custom = self.upstream_base_url.as_ref().map(|_| "custom".to_owned());
+        [
+            ("--listen", "listen", &self.listen),
+            ("--admin-listen", "admin_listen", &self.admin_listen),
+            ("--upstream-base-url", "upstream.base_url", &self.upstream_base_url),
+            ("--upstream-base-url", "upstream.environment", &custom),
+        ]
+        .into_iter()
+        .filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)))
+        .collect()
+    }
+}
+
+fn serve(config: Config, env: &Env) -> ExitCode {
+    run(env, async {
+        let listeners = Listeners::bind(&config).await?;
+        server::run(config, listeners, asked_to_stop()?).await
+    })
+}
+
+fn sandbox(listen: SocketAddr, env: Env) -> ExitCode {
+    let sources = Sources { env, ..Sources::default() };
+    let credentials = match config::sandbox_credentials(&sources) {
+        Ok(credentials) => credentials,
+        Err(faults) => return usage(faults.iter().map(ConfigFault::to_string)),
+    };
+    run(&sources.env, async {
+        let listener = TcpListener::bind(listen).await?;
+        tracing::info!(address = %listener.local_addr()?, "sandbox");
+        let stop = asked_to_stop()?;
+        tokio::select! {
+            never = Sandbox::new(credentials.iter()).serve(listener) => match never {},
+            () = stop => Ok(()),
+        }
+    })
+}
+
+/// Runs to the end on a runtime of its own.
+fn run(env: &Env, work: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+    telemetry::init(env.get("RUST_LOG").map(String::as_str));
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(BoxError::from)
+        .and_then(|runtime| runtime.block_on(work));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sunmi-trade: {}", Chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends when the process is asked to stop. Asked a second time, the process ends at once.
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut asked = async move || {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    };
+    Ok(async move {
+        asked().await;
+        tokio::spawn(async move {
+            asked().await;
+            std::process::exit(1);
+        });
+    })
+}
+
+fn sign(parameters: &[String], key_file: Option<&Path>, env: &Env) -> ExitCode {
+    let mut params = Params::default();
+    let mut faults = Vec::new();
+    for parameter in parameters {
+        match parameter.split_once('=') {
+            Some(("", _)) | None => faults.push(format!("{parameter}: must be NAME=VALUE")),
+            Some((name, "")) => eprintln!("{name}: empty, so neither sent nor signed"),
+            Some((SIGN, _)) => eprintln!("{SIGN}: never among what is signed"),
+            Some((name, value)) => params.set(name.to_owned(), value),
+        }
+    }
+    let key = match key_file {
+        Some(path) => fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("--app-key-file {}: {error}", path.display())),
+        None => env.get("SUNMI_TRADE_APP_KEY").cloned().ok_or_else(|| {
+            "the app key is missing: set SUNMI_TRADE_APP_KEY or give --app-key-file".to_owned()
+        }),
+    };
+    match key {
+        Ok(key) if faults.is_empty() => {
+            println!("string to sign: {}<app key>", params.string_to_sign());
+            println!("sign: {}", params.signature(&AppKey::new(key)));
+            ExitCode::SUCCESS
+        }
+        Ok(_) => usage(faults),
+        Err(fault) => usage(faults.into_iter().chain([fault])),
+    }
+}
+
+fn explain(name: Option<&str>) -> ExitCode {
+    let Some(name) = name else {
+        println!("{}", explain::TABLE_HEAD);
+        Fault::ALL.into_iter().for_each(|fault| println!("{}", explain::table_row(fault)));
+        return ExitCode::SUCCESS;
+    };
+    match explain::explain(name) {
+        text if text.is_empty() => usage([format!("{name}: neither a Sunmi code nor a reason")]),
+        text => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Prints one line per fault.
+fn usage(faults: impl IntoIterator<Item = String>) -> ExitCode {
+    for fault in faults {
+        eprintln!("sunmi-trade: {fault}");
+    }
+    ExitCode::from(USAGE)
+}

@@ -1,0 +1,226 @@
+//! Where settings come from: one TOML file, overridden by the environment, overridden by
+//! flags. Settings are taken one by one, and what is wrong is collected, by name and
+//! never by value: a value may be a secret in the wrong place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Value;
+use url::Url;
+
+/// The prefix of environment variables that are settings: `SUNMI_TRADE__UPSTREAM__PROXY` is
+/// `upstream.proxy`. Two underscores, because Kubernetes makes variables of its own for a
+/// service named `sunmi-trade`, such as `SUNMI_TRADE_PORT`.
+const ENV_PREFIX: &str = "SUNMI_TRADE__";
+
+/// What a start is given.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// The text of the configuration file.
+    pub file: Option<String>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Settings from flags, by their key.
+    pub flags: Vec<(&'static str, &'static str, String)>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources([redacted])")
+    }
+}
+
+/// A fault in the configuration: which setting, and the rule that it breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The setting, and where it was set if not in the file.
+    pub key: String,
+    /// The rule.
+    pub rule: String,
+}
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.rule)
+    }
+}
+
+/// A setting as it was given.
+struct Given {
+    value: Value,
+    /// The name under which it was given.
+    named: String,
+}
+
+/// Takes settings, and collects faults.
+pub(super) struct Reader {
+    given: BTreeMap<String, Given>,
+    tables: BTreeMap<String, Vec<Value>>,
+    faults: Vec<ConfigFault>,
+}
+
+impl Reader {
+    pub(super) fn new(sources: &Sources) -> Self {
+        let mut reader =
+            Self { given: BTreeMap::new(), tables: BTreeMap::new(), faults: Vec::new() };
+        if let Some(text) = &sources.file {
+            match text.parse::<toml::Table>() {
+                Ok(table) => reader.flatten("", table),
+                Err(error) => reader.fault("configuration file", syntax(text, &error)),
+            }
+        }
+        for (name, value) in &sources.env {
+            if let Some(path) = name.strip_prefix(ENV_PREFIX) {
+                let key = path.replace("__", ".").to_ascii_lowercase();
+                reader.give(key, Value::String(value.clone()), name.clone());
+            }
+        }
+        for (flag, key, value) in &sources.flags {
+            reader.give((*key).to_owned(), Value::String(value.clone()), (*flag).to_owned());
+        }
+        reader
+    }
+
+    fn flatten(&mut self, prefix: &str, table: toml::Table) {
+        for (name, value) in table {
+            let key = format!("{prefix}{name}");
+            match value {
+                Value::Table(table) => self.flatten(&format!("{key}."), table),
+                Value::Array(array) if array.iter().all(Value::is_table) => {
+                    self.tables.insert(key, array);
+                }
+                Value::Array(_)
+                | Value::String(_)
+                | Value::Integer(_)
+                | Value::Float(_)
+                | Value::Boolean(_)
+                | Value::Datetime(_) => self.give(key.clone(), value, key),
+            }
+        }
+    }
+
+    fn give(&mut self, key: String, value: Value, named: String) {
+        self.given.insert(key, Given { value, named });
+    }
+
+    /// Notes a fault.
+    pub(super) fn fault(&mut self, key: impl Into<String>, rule: impl Into<String>) {
+        self.faults.push(ConfigFault { key: key.into(), rule: rule.into() });
+    }
+
+    /// Notes a fault if something does not hold.
+    pub(super) fn check(&mut self, holds: bool, key: &str, rule: &str) {
+        if !holds {
+            self.fault(key, rule);
+        }
+    }
+
+    /// A setting that `parse` understands, or `None` if it was not given or is at fault.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &str,
+        rule: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let given = self.given.remove(key)?;
+        let parsed = parse(&given.value);
+        if parsed.is_none() {
+            self.fault(given.named, rule);
+        }
+        parsed
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key, "must be a text that is not empty", |value| {
+            value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+        })
+    }
+
+    pub(super) fn address(&mut self, key: &str, default: SocketAddr) -> SocketAddr {
+        let rule = "must be an IP address and a port, such as 127.0.0.1:50051";
+        self.take(key, rule, |value| value.as_str()?.parse().ok()).unwrap_or(default)
+    }
+
+    pub(super) fn url(&mut self, key: &str) -> Option<Url> {
+        let rule = "must be an http or https URL without user, query and fragment";
+        self.take(key, rule, |value| {
+            let url = Url::parse(value.as_str()?).ok()?;
+            let plain = matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none();
+            plain.then_some(url)
+        })
+    }
+
+    pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u32>, default: u32) -> u32 {
+        let rule = format!("must be a whole number from {} to {}", range.start(), range.end());
+        self.take(key, &rule, |value| {
+            let count = match value.as_str() {
+                Some(text) => text.parse().ok(),
+                None => value.as_integer().and_then(|count| u32::try_from(count).ok()),
+            };
+            count.filter(|count| range.contains(count))
+        })
+        .unwrap_or(default)
+    }
+
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<Duration>,
+        default: Duration,
+    ) -> Duration {
+        let rule = format!(
+            "must be a duration with a unit, such as 500ms or 5s, from {} to {}",
+            humantime::format_duration(*range.start()),
+            humantime::format_duration(*range.end()),
+        );
+        self.take(key, &rule, |value| {
+            let duration = humantime::parse_duration(value.as_str()?).ok()?;
+            range.contains(&duration).then_some(duration)
+        })
+        .unwrap_or(default)
+    }
+
+    /// The tables of an array of tables, each to be read like a file of its own under
+    /// `KEY[N].`.
+    pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
+        let tables = self.tables.remove(key).unwrap_or_default();
+        let mut prefixes = Vec::new();
+        for (at, table) in tables.into_iter().enumerate() {
+            let prefix = format!("{key}[{at}].");
+            if let Value::Table(table) = table {
+                self.flatten(&prefix, table);
+            }
+            prefixes.push(prefix);
+        }
+        prefixes
+    }
+
+    /// What is wrong with all that was given, unknown settings included.
+    pub(super) fn finish(mut self) -> Vec<ConfigFault> {
+        let unknown: Vec<String> = self
+            .given
+            .into_values()
+            .map(|given| given.named)
+            .chain(self.tables.into_keys())
+            .collect();
+        for named in unknown {
+            let rule = "is not a setting of this version".to_owned();
+            self.faults.push(ConfigFault { key: named, rule });
+        }
+        self.faults
+    }
+}
+
+/// Where a file is not TOML, without showing what stands there.
+fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    format!("is not TOML, at line {line}")
+}
