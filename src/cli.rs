@@ -212,30 +212,41 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
 fn sign(parameters: &[String], key_file: Option<&Path>, env: &Env) -> ExitCode {
     let mut params = Params::default();
     let mut faults = Vec::new();
-    for parameter in parameters {
+    for (at, parameter) in (1..).zip(parameters) {
         match parameter.split_once('=') {
-            Some(("", _)) | None => faults.push(format!("{parameter}: must be NAME=VALUE")),
+            // Not shown: it may be a key in the wrong place.
+            Some(("", _)) | None => faults.push(format!("parameter {at}: must be NAME=VALUE")),
             Some((name, "")) => eprintln!("{name}: empty, so neither sent nor signed"),
             Some((SIGN, _)) => eprintln!("{SIGN}: never among what is signed"),
             Some((name, value)) => params.set(name.to_owned(), value),
         }
     }
-    let key = match key_file {
-        Some(path) => fs::read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| format!("--app-key-file {}: {error}", path.display())),
-        None => env.get("SUNMI_TRADE_APP_KEY").cloned().ok_or_else(|| {
-            "the app key is missing: set SUNMI_TRADE_APP_KEY or give --app-key-file".to_owned()
-        }),
-    };
-    match key {
+    match app_key(key_file, env) {
         Ok(key) if faults.is_empty() => {
             println!("string to sign: {}<app key>", params.string_to_sign());
-            println!("sign: {}", params.signature(&AppKey::new(key)));
+            println!("sign: {}", params.signature(&key));
             ExitCode::SUCCESS
         }
         Ok(_) => usage(faults),
         Err(fault) => usage(faults.into_iter().chain([fault])),
+    }
+}
+
+/// The key to sign with, from the file or else the environment.
+fn app_key(file: Option<&Path>, env: &Env) -> Result<AppKey, String> {
+    let key = match file {
+        Some(path) => fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("--app-key-file {}: {error}", path.display()))?,
+        None => env.get(config::APP_KEY).cloned().unwrap_or_default(),
+    };
+    match file {
+        _ if !key.is_empty() => Ok(AppKey::new(key)),
+        Some(path) => Err(format!("--app-key-file {}: is empty", path.display())),
+        None => Err(format!(
+            "the app key is missing: set {} or give --app-key-file",
+            config::APP_KEY
+        )),
     }
 }
 

@@ -25,7 +25,7 @@ const TEST: &str = "http://test.openapi.sunmi.com";
 
 /// Environment variables that suffice in the simplest case.
 const APP_ID: &str = "SUNMI_TRADE_APP_ID";
-const APP_KEY: &str = "SUNMI_TRADE_APP_KEY";
+pub(crate) const APP_KEY: &str = "SUNMI_TRADE_APP_KEY";
 
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
