@@ -5,15 +5,18 @@ use std::fmt::Write;
 use crate::error::{Again, Fault, OnRefund};
 use crate::sunmi::codes::{CODES, Meaning};
 
+/// What the contract puts before each reason.
+const REASON_PREFIX: &str = "ERROR_REASON_";
+
 /// The rows that a Sunmi code or a reason names, in whatever case, each explained in a
 /// paragraph. Empty if it names none.
 pub fn explain(name: &str) -> String {
+    let name = name.to_ascii_uppercase();
+    // As tools print it that decode the details of an error.
+    let name = name.strip_prefix(REASON_PREFIX).unwrap_or(&name);
     let explained: Vec<String> = Fault::ALL
         .into_iter()
-        .filter(|fault| {
-            let code = code(*fault).is_some_and(|code| code.eq_ignore_ascii_case(name));
-            code || fault.row().reason.eq_ignore_ascii_case(name)
-        })
+        .filter(|fault| code(*fault).is_some_and(|code| code == name) || fault.row().reason == name)
         .map(paragraph)
         .collect();
     if !explained.is_empty() {
@@ -62,7 +65,7 @@ fn paragraph(fault: Fault) -> String {
 
 /// What a code means that is no fault.
 fn no_fault(name: &str) -> Option<&'static str> {
-    let row = CODES.iter().find(|row| row.code.eq_ignore_ascii_case(name))?;
+    let row = CODES.iter().find(|row| row.code == name)?;
     match row.meaning {
         Meaning::Success => Some("success: the reply has the result"),
         Meaning::Processing => {
