@@ -1,13 +1,13 @@
 //! The configuration: one file, environment and flags become one [`Config`], or every
 //! fault at once.
 
-use std::fmt::Display;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use url::Url;
 
+mod print;
 mod source;
 
 use crate::deadline::Limits;
@@ -22,6 +22,9 @@ pub use source::{ConfigFault, Sources};
 /// Where Sunmi is (API document, 2.1.2).
 const PRODUCTION: &str = "https://openapi.sunmi.com";
 const TEST: &str = "http://test.openapi.sunmi.com";
+
+/// Every environment variable of ours starts so.
+pub(crate) const ENV_PREFIX: &str = "SUNMI_TRADE_";
 
 /// Environment variables that suffice in the simplest case.
 const APP_ID: &str = "SUNMI_TRADE_APP_ID";
@@ -133,19 +136,30 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
-/// Who can sign at a sandbox on its own.
+/// What a sandbox on its own runs with.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// Where it is served.
+    pub listen: SocketAddr,
+    /// Who can sign.
+    pub credentials: Credentials,
+}
+
+/// Reads what a sandbox on its own needs: a flag, and who signs. Settings of the server are
+/// none of its business.
 ///
 /// # Errors
 /// Every fault of what was given.
-pub fn sandbox_credentials(sources: &Sources) -> Result<Credentials, Vec<ConfigFault>> {
-    let mut reader = Reader::new(&Sources::default());
+pub fn sandbox(sources: &Sources) -> Result<Sandbox, Vec<ConfigFault>> {
+    let mut reader = Reader::new(&Sources { flags: sources.flags.clone(), ..Sources::default() });
+    let listen = reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
     let credential = credential_of_env(&mut reader, sources);
     let faults = reader.finish();
     if !faults.is_empty() {
         return Err(faults);
     }
     let credential = credential.unwrap_or_else(crate::sandbox::credential);
-    Ok(Credentials::new(vec![credential], None))
+    Ok(Sandbox { listen, credentials: Credentials::new(vec![credential], None) })
 }
 
 /// Which Sunmi is called. There is no silent fall-back from one to another.
@@ -157,6 +171,7 @@ fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
         "custom" => Some("custom"),
         _ => None,
     });
+    let absent = !reader.has("upstream.base_url");
     let base_url = reader.url("upstream.base_url");
     if sandbox {
         let alone = name.is_none() && base_url.is_none();
@@ -166,7 +181,8 @@ fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
     let name = name.unwrap_or("production");
     let base_url = match (name, base_url) {
         ("custom", None) => {
-            reader.fault("upstream.base_url", "is required with upstream.environment custom");
+            let rule = "is required with upstream.environment custom";
+            reader.check(!absent, "upstream.base_url", rule);
             None
         }
         ("custom", base_url) => base_url,
@@ -197,7 +213,11 @@ fn credentials(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credent
     }
     for (at, credential) in all.iter().enumerate() {
         let twice = all[..at].iter().any(|other| other.app_id == credential.app_id);
-        reader.check(!twice, "credentials", "must not have an app_id twice");
+        reader.check(
+            !twice,
+            "credentials",
+            "must not have an app_id twice, SUNMI_TRADE_APP_ID included",
+        );
     }
     if all.is_empty() && sandbox {
         all.push(crate::sandbox::credential());
@@ -211,16 +231,16 @@ fn credentials(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credent
 
 /// A table of `[[credentials]]`: `app_id`, and `app_key` or `app_key_file`.
 fn credential(reader: &mut Reader, prefix: &str) -> Option<Credential> {
-    let id = reader.text(&format!("{prefix}app_id"));
-    let key = reader.text(&format!("{prefix}app_key"));
-    let file = reader.text(&format!("{prefix}app_key_file"));
-    reader.check(id.is_some(), &format!("{prefix}app_id"), "is required");
-    let app_id = id.and_then(|id| app_id(reader, &format!("{prefix}app_id"), id));
-    let one = key.is_some() != file.is_some();
-    reader.check(one, &format!("{prefix}app_key"), "is required, or else app_key_file");
-    let key = match (key, file) {
+    let [id, key, file] =
+        ["app_id", "app_key", "app_key_file"].map(|name| format!("{prefix}{name}"));
+    reader.check(reader.has(&id), &id, "is required");
+    let one = reader.has(&key) != reader.has(&file);
+    reader.check(one, &key, "is required, or app_key_file, and not both");
+    let app_id = reader.text(&id).and_then(|text| app_id(reader, &id, text));
+    let (key, from) = (reader.text(&key), reader.text(&file));
+    let key = match (key, from) {
         (Some(key), _) => Some(key),
-        (None, Some(file)) => key_from_file(reader, &format!("{prefix}app_key_file"), &file),
+        (None, Some(path)) => key_from_file(reader, &file, &path),
         (None, None) => None,
     };
     Some(Credential { app_id: app_id?, app_key: AppKey::new(key?) })
@@ -323,64 +343,102 @@ impl Config {
             max_in_flight: self.max_in_flight as usize,
         }
     }
+}
 
-    /// The configuration as the TOML file that would give it, with secrets redacted.
-    pub fn to_toml(&self) -> String {
-        let mut lines = vec![
-            line("listen", quoted(self.listen)),
-            line("admin_listen", quoted(self.admin_listen)),
-        ];
-        if let Some(id) = self.credentials.default_app_id() {
-            lines.push(line("default_app_id", quoted(id)));
-        }
-        lines.push("\n[upstream]".to_owned());
-        match &self.upstream {
-            Upstream::Sandbox => lines.push("# the built-in sandbox".to_owned()),
-            Upstream::Environment { name, base_url } => {
-                lines.push(line("environment", quoted(name)));
-                let comment = if *name == "custom" { "" } else { "# " };
-                lines.push(format!("{comment}{}", line("base_url", quoted(base_url))));
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "s3cretDoNotShow";
+
+    /// What may be read aloud: the configuration as printed, or its faults.
+    fn aloud(sources: &Sources, sandbox: bool) -> String {
+        match load(sources, sandbox) {
+            Ok(config) => config.to_toml(),
+            Err(faults) => {
+                let lines: Vec<_> = faults.iter().map(ConfigFault::to_string).collect();
+                assert!(lines.iter().all(|line| line.lines().count() == 1), "{lines:?}");
+                lines.join("\n")
             }
         }
-        if let Some(proxy) = &self.proxy {
-            lines.push(line("proxy", quoted(proxy)));
-        }
-        lines.extend([
-            line("connect_timeout", duration(self.connect_timeout)),
-            line("attempt_timeout", duration(self.attempt_timeout)),
-            line("max_in_flight", self.max_in_flight),
-            "\n[deadlines]".to_owned(),
-            line("default", duration(self.deadlines.default)),
-            line("max", duration(self.deadlines.max)),
-            line("reserve", duration(self.deadlines.reserve)),
-            "\n[retry]".to_owned(),
-            line("max_attempts", self.retry.max_attempts),
-            line("base_delay", duration(self.retry.base)),
-            line("max_delay", duration(self.retry.cap)),
-            "\n[refund]".to_owned(),
-            line("min_left", duration(self.refund.min_left)),
-            line("ceiling", duration(self.refund.ceiling)),
-            "\n[shutdown]".to_owned(),
-            line("delay", duration(self.shutdown.delay)),
-            line("drain", duration(self.shutdown.drain)),
-        ]);
-        for credential in self.credentials.iter() {
-            lines.push("\n[[credentials]]".to_owned());
-            lines.push(line("app_id", quoted(&credential.app_id)));
-            lines.push(line("app_key", quoted("[redacted]")));
-        }
-        lines.join("\n") + "\n"
     }
-}
 
-fn line(key: &str, value: impl Display) -> String {
-    format!("{key} = {value}")
-}
+    /// Every setting, as the printed configuration has them.
+    fn keys() -> Vec<String> {
+        let printed: toml::Table = aloud(&Sources::default(), true).parse().expect("TOML");
+        let mut reader =
+            Reader::new(&Sources { file: Some(printed.to_string()), ..Sources::default() });
+        let _ = reader.tables("credentials");
+        let unknown = reader.finish();
+        unknown.into_iter().map(|fault| fault.key).chain(["upstream.proxy".to_owned()]).collect()
+    }
 
-fn quoted(text: impl Display) -> String {
-    toml::Value::String(text.to_string()).to_string()
-}
+    /// Values that are nearly right in one way or another, with the secret in them.
+    fn values() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just(format!("'{SECRET}'")),
+            Just(format!("'{SECRET}ms'")),
+            Just(format!("'5s {SECRET}'")),
+            Just(format!("'http://{SECRET}@127.0.0.1'")),
+            Just(format!("'http://127.0.0.1/?key={SECRET}'")),
+            Just(format!("'ftp://{SECRET}'")),
+            Just(format!("'127.0.0.1:{SECRET}'")),
+            Just(format!("['{SECRET}']")),
+            Just(format!("{{ '{SECRET}' = 1 }}")),
+            Just(format!("[{{ app_key = '{SECRET}' }}]")),
+            Just(SECRET.to_owned()),
+            Just(format!("'{SECRET}")),
+            "[0-9]{1,30}".prop_map(|digits| format!("'{digits}s'")),
+            "[0-9]{1,30}",
+            "\\PC{0,20}",
+        ]
+    }
 
-fn duration(duration: Duration) -> String {
-    quoted(humantime::format_duration(duration))
+    proptest! {
+        #[test]
+        fn any_file_and_environment_are_read_or_refused(
+            file in "\\PC{0,50}",
+            env in proptest::collection::btree_map("SUNMI_TRADE__[A-Z_\\[\\]0-9]{0,20}", ".*", 0..4),
+            sandbox: bool,
+        ) {
+            aloud(&Sources { file: Some(file), env, flags: Vec::new() }, sandbox);
+        }
+
+        /// Whatever a setting is given, and wherever the file breaks off.
+        #[test]
+        fn a_value_of_the_file_is_not_read_aloud(
+            key in proptest::sample::select(keys()),
+            value in values(),
+            cut in 0usize..40,
+        ) {
+            let text = format!("\n{key} = {value}\n");
+            let kept = text.chars().count().saturating_sub(cut.saturating_sub(20));
+            let file = Some(text.chars().take(kept).collect());
+            let aloud = aloud(&Sources { file, ..Sources::default() }, false);
+            // A name is no value.
+            let named = format!("{key}.{SECRET}: ");
+            prop_assert!(!aloud.replace(&named, "").contains(SECRET), "{}", aloud);
+        }
+
+        #[test]
+        fn a_value_of_the_environment_is_not_read_aloud(
+            key in proptest::sample::select(keys()),
+            value in values(),
+        ) {
+            let name = format!("SUNMI_TRADE__{}", key.replace('.', "__").to_ascii_uppercase());
+            let value = value.trim_matches('\'').to_owned();
+            let env = [(name, value)].into();
+            let aloud = aloud(&Sources { env, ..Sources::default() }, false);
+            prop_assert!(!aloud.contains(SECRET), "{}", aloud);
+        }
+    }
+
+    #[test]
+    fn a_fault_is_one_line_whatever_the_key() {
+        let file = Some("\"a\\nb\\u001Bc\" = 1".to_owned());
+        let faults = load(&Sources { file, ..Sources::default() }, true).unwrap_err();
+        assert_eq!(faults[0].to_string(), r"a\nb\u{1b}c: is not a setting of this version");
+    }
 }

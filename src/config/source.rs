@@ -3,7 +3,7 @@
 //! never by value: a value may be a secret in the wrong place.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -44,7 +44,14 @@ pub struct ConfigFault {
 
 impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.rule)
+        // A key may be any text; a fault is one line.
+        for part in self.key.chars() {
+            match part.is_control() {
+                true => write!(f, "{}", part.escape_default())?,
+                false => f.write_char(part)?,
+            }
+        }
+        write!(f, ": {}", self.rule)
     }
 }
 
@@ -89,7 +96,8 @@ impl Reader {
             let key = format!("{prefix}{name}");
             match value {
                 Value::Table(table) => self.flatten(&format!("{key}."), table),
-                Value::Array(array) if array.iter().all(Value::is_table) => {
+                // An empty one is no array of tables: there is nothing in it to miss.
+                Value::Array(array) if !array.is_empty() && array.iter().all(Value::is_table) => {
                     self.tables.insert(key, array);
                 }
                 Value::Array(_)
@@ -116,6 +124,11 @@ impl Reader {
         if !holds {
             self.fault(key, rule);
         }
+    }
+
+    /// Whether a setting was given and not yet taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.given.contains_key(key)
     }
 
     /// A setting that `parse` understands, or `None` if it was not given or is at fault.
@@ -190,6 +203,8 @@ impl Reader {
     /// The tables of an array of tables, each to be read like a file of its own under
     /// `KEY[N].`.
     pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
+        let rule = format!("must be tables, each under [[{key}]]");
+        self.take(key, &rule, |value| value.as_array().filter(|array| array.is_empty()).map(drop));
         let tables = self.tables.remove(key).unwrap_or_default();
         let mut prefixes = Vec::new();
         for (at, table) in tables.into_iter().enumerate() {
