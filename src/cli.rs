@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+mod help;
 
 use crate::config::{self, Config, ConfigFault, Sources};
 use crate::error::{BoxError, Chain, Fault};
@@ -26,12 +26,7 @@ const USAGE: u8 = 64;
 
 /// A gRPC server in front of the Sunmi trade API.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "To try it without an account: sunmi-trade serve --sandbox\n\
-    To run it: set SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY, then sunmi-trade serve\n\
-    Exit status: 0 done, 1 failed, 64 wrong usage or configuration"
-)]
+#[command(version, after_help = help::MAIN)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,21 +38,25 @@ enum Command {
     ///
     /// Settings come from the file, overridden by the environment
     /// (SUNMI_TRADE__SECTION__KEY), overridden by flags.
+    #[command(after_help = help::SERVE)]
     Serve(Serve),
     /// Serve a stand-in for Sunmi over HTTP, to test against
     ///
     /// Accepts the app_id "sandbox" with the key "sandbox-key", or what
     /// SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY name. GET /sandbox/books shows what
     /// really happened; POST /sandbox/faults spoils answers.
+    #[command(after_help = help::SANDBOX)]
     Sandbox {
-        /// Address and port to listen on
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
+        /// Address and port to listen on [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
     },
     /// Sign parameters as Sunmi wants it, to find out why it says E05
     ///
     /// Prints the string that is signed, with the key masked, and the signature. The key
-    /// comes from SUNMI_TRADE_APP_KEY or a file, never from the command line.
+    /// comes from SUNMI_TRADE_APP_KEY or a file, never from the command line, where other
+    /// users of the machine could see it.
+    #[command(after_help = help::SIGN)]
     Sign {
         /// A file with the app key
         #[arg(long, value_name = "FILE")]
@@ -67,8 +66,16 @@ enum Command {
         parameters: Vec<String>,
     },
     /// Check the configuration and print it, secrets redacted
+    ///
+    /// Takes what serve takes and starts nothing. What it prints is a configuration file:
+    /// every setting with the value in force. Faults are listed by name, never by value.
+    #[command(after_help = help::CHECK_CONFIG)]
     CheckConfig(Serve),
     /// Explain an error by Sunmi's code or by its reason, such as E22
+    ///
+    /// Says the gRPC status, what it means for a refund, whether this server tries again by
+    /// itself, and what to do next.
+    #[command(after_help = help::EXPLAIN)]
     Explain {
         /// A code or reason; without one, the whole table
         name: Option<String>,
@@ -97,8 +104,11 @@ struct Serve {
 /// The environment of the process.
 pub type Env = BTreeMap<String, String>;
 
-/// Runs the program with these arguments.
-pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> ExitCode {
+/// Runs the program with these arguments and this environment.
+pub fn main(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,6 +116,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> ExitCode {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if asked { 0 } else { USAGE });
         }
+    };
+    let env = match readable(env) {
+        Ok(env) => env,
+        Err(faults) => return usage(faults),
     };
     match cli.command {
         Command::Serve(flags) => with_config(&flags, env, serve),
@@ -119,6 +133,22 @@ pub fn main(args: impl IntoIterator<Item = OsString>, env: Env) -> ExitCode {
         }),
         Command::Explain { name } => explain(name.as_deref()),
     }
+}
+
+/// The environment as text. What is not text is none of ours, unless its name says so.
+fn readable(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Env, Vec<String>> {
+    let mut texts = Env::new();
+    let mut faults = Vec::new();
+    for (name, value) in env {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(texts.insert(name, value)),
+            (Ok(name), Err(_)) if name.starts_with(config::ENV_PREFIX) => {
+                faults.push(format!("{name}: must be UTF-8"));
+            }
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => {}
+        }
+    }
+    if faults.is_empty() { Ok(texts) } else { Err(faults) }
 }
 
 fn with_config(flags: &Serve, env: Env, run: impl FnOnce(Config, &Env) -> ExitCode) -> ExitCode {
@@ -159,18 +189,19 @@ fn serve(config: Config, env: &Env) -> ExitCode {
     })
 }
 
-fn sandbox(listen: SocketAddr, env: Env) -> ExitCode {
-    let sources = Sources { env, ..Sources::default() };
-    let credentials = match config::sandbox_credentials(&sources) {
-        Ok(credentials) => credentials,
+fn sandbox(listen: Option<String>, env: Env) -> ExitCode {
+    let flags = listen.map(|listen| ("--listen", "listen", listen)).into_iter().collect();
+    let sources = Sources { file: None, env, flags };
+    let config = match config::sandbox(&sources) {
+        Ok(config) => config,
         Err(faults) => return usage(faults.iter().map(ConfigFault::to_string)),
     };
     run(&sources.env, async {
-        let listener = TcpListener::bind(listen).await?;
-        tracing::info!(address = %listener.local_addr()?, "sandbox");
+        let listener = server::bind("listen", config.listen).await?;
+        tracing::info!(address = %listener.local_addr()?, "serving as sandbox");
         let stop = asked_to_stop()?;
         tokio::select! {
-            never = Sandbox::new(credentials.iter()).serve(listener) => match never {},
+            never = Sandbox::new(config.credentials.iter()).serve(listener) => match never {},
             () = stop => Ok(()),
         }
     })
@@ -243,10 +274,9 @@ fn app_key(file: Option<&Path>, env: &Env) -> Result<AppKey, String> {
     match file {
         _ if !key.is_empty() => Ok(AppKey::new(key)),
         Some(path) => Err(format!("--app-key-file {}: is empty", path.display())),
-        None => Err(format!(
-            "the app key is missing: set {} or give --app-key-file",
-            config::APP_KEY
-        )),
+        None => {
+            Err(format!("the app key is missing: set {} or give --app-key-file", config::APP_KEY))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server: puts the parts together, serves, and stops without losing a call.
 
 use std::future::Future;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,14 +42,17 @@ impl Listeners {
     /// # Errors
     /// Which one could not be bound, and why.
     pub async fn bind(config: &Config) -> Result<Self, BoxError> {
-        let bind = async |name, address| {
-            TcpListener::bind(address).await.map_err(|error| format!("{name} {address}: {error}"))
-        };
         Ok(Self {
             grpc: bind("listen", config.listen).await?,
             admin: bind("admin_listen", config.admin_listen).await?,
         })
     }
+}
+
+/// Binds a port, or says under which setting which could not be bound, and why.
+pub(crate) async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, BoxError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| format!("{setting} {address}: {error}").into())
 }
 
 /// Serves until `shutdown` comes, then drains: within the configured bounds, every call that

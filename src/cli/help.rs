@@ -1,0 +1,36 @@
+//! What stands below the options in each `--help`.
+
+pub(super) const MAIN: &str = "\
+To try it without an account: sunmi-trade serve --sandbox
+To run it: set SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY, then sunmi-trade serve
+To understand an error: sunmi-trade explain E22
+Logs go to standard error; RUST_LOG=debug shows more
+Exit status: 0 done, 1 failed, 64 wrong usage or configuration";
+
+pub(super) const SERVE: &str = "\
+Example: SUNMI_TRADE_APP_ID=... SUNMI_TRADE_APP_KEY=... sunmi-trade serve --listen 0.0.0.0:50051
+A setting named section.key is SUNMI_TRADE__SECTION__KEY in the environment:
+  SUNMI_TRADE__UPSTREAM__ENVIRONMENT=test sunmi-trade serve
+Every setting with its default: sunmi-trade check-config --sandbox
+SIGTERM and SIGINT drain the server; a second one ends it at once.";
+
+pub(super) const SANDBOX: &str = "\
+Example:
+  sunmi-trade sandbox --listen 127.0.0.1:8080
+  SUNMI_TRADE_APP_ID=sandbox SUNMI_TRADE_APP_KEY=sandbox-key \\
+    sunmi-trade serve --upstream-base-url http://127.0.0.1:8080
+Have the next refund executed and its answer lost:
+  POST /sandbox/faults {\"endpoint\": \"refund\", \"execute\": true, \"answer\": \"reset\"}";
+
+pub(super) const SIGN: &str = "\
+Example: SUNMI_TRADE_APP_KEY=... sunmi-trade sign app_id=... msn=... charset=utf8 orderId=...
+Compare with what was sent: the same names, raw values before URL encoding, nothing empty.";
+
+pub(super) const CHECK_CONFIG: &str = "\
+Example: sunmi-trade check-config --config sunmi-trade.toml";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  sunmi-trade explain E22
+  sunmi-trade explain REFUND_OUTCOME_UNKNOWN
+  sunmi-trade explain";
