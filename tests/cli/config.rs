@@ -1,0 +1,276 @@
+//! Settings from file, environment and flags: which wins, and what is said of faults.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::{Ran, file, program, run};
+
+const SECRET: &str = "s3cret-Do-Not-Show";
+
+/// Enough to start with.
+const CREDENTIALS: [(&str, &str); 2] =
+    [("SUNMI_TRADE_APP_ID", "app-1"), ("SUNMI_TRADE_APP_KEY", SECRET)];
+
+/// Checks a configuration file, with credentials in the environment and more of it.
+fn check(name: &str, text: &str, env: &[(&str, &str)], flags: &[&str]) -> Ran {
+    let path = file(&format!("{name}.toml"), text);
+    let args = [&["check-config", "--config", path.to_str().unwrap()], flags].concat();
+    run(&args, &[&CREDENTIALS, env].concat())
+}
+
+/// The line of the printed configuration that sets this.
+fn line<'a>(printed: &'a str, key: &str) -> &'a str {
+    let start = format!("{key} = ");
+    printed.lines().find(|line| line.starts_with(&start)).unwrap_or("")
+}
+
+#[test]
+fn without_credentials_nothing_starts() {
+    for command in ["serve", "check-config"] {
+        let ran = run(&[command], &[]);
+        let rule = "credentials: none are set: \
+            set SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY, or [[credentials]]";
+        assert_eq!(ran.faults(), [rule], "{command}");
+    }
+}
+
+#[test]
+fn an_id_and_a_key_are_enough_and_the_key_is_redacted() {
+    let printed = run(&["check-config"], &CREDENTIALS).printed();
+    assert_eq!(line(&printed, "environment"), r#"environment = "production""#);
+    assert_eq!(line(&printed, "app_id"), r#"app_id = "app-1""#);
+    assert_eq!(line(&printed, "app_key"), r#"app_key = "[redacted]""#);
+    assert!(!printed.contains(SECRET));
+}
+
+#[test]
+fn half_a_pair_of_credentials_is_a_fault() {
+    for (given, missing) in [(0, "SUNMI_TRADE_APP_KEY"), (1, "SUNMI_TRADE_APP_ID")] {
+        let ran = run(&["serve"], &CREDENTIALS[given..=given]);
+        let faults = ran.faults();
+        assert_eq!(faults[0], format!("{missing}: is required with {}", CREDENTIALS[given].0));
+        assert!(!ran.stderr.contains(SECRET));
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once_by_name_and_never_by_value() {
+    let text = format!(
+        r#"
+        listen = []
+        admin_listen = "{SECRET}"
+        colour = "{SECRET}"
+        [upstream]
+        environment = "{SECRET}"
+        proxy = "http://user:{SECRET}@127.0.0.1:1"
+        attempt_timeout = 5
+        [retry]
+        max_attempts = "{SECRET}"
+        [deadlines]
+        default = "{SECRET}"
+        [[credentials]]
+        app_id = "{SECRET} with blanks"
+        app_key = 5
+        app_key_file = "{SECRET}"
+        [[credentials]]
+        "#
+    );
+    let env = [
+        ("SUNMI_TRADE__SHUTDOWN__DRAIN", SECRET),
+        ("SUNMI_TRADE__APP_KEY", SECRET),
+        ("SUNMI_TRADE__CREDENTIALS", SECRET),
+    ];
+    let ran = check("all-faults", &text, &env, &["--upstream-base-url", SECRET]);
+    let mut keys: Vec<&str> =
+        ran.faults().into_iter().map(|fault| fault.split_once(": ").unwrap().0).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "--upstream-base-url",
+            "SUNMI_TRADE__APP_KEY",
+            "SUNMI_TRADE__CREDENTIALS",
+            "SUNMI_TRADE__SHUTDOWN__DRAIN",
+            "admin_listen",
+            "colour",
+            "credentials[0].app_id",
+            "credentials[0].app_key",
+            "credentials[0].app_key",
+            "credentials[0].app_key_file",
+            "credentials[1].app_id",
+            "credentials[1].app_key",
+            "deadlines.default",
+            "listen",
+            "retry.max_attempts",
+            "upstream.attempt_timeout",
+            "upstream.proxy",
+        ]
+    );
+    assert!(!ran.stderr.contains(SECRET), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_by_line_without_what_stands_there() {
+    let ran =
+        check("malformed", &format!("listen = \"127.0.0.1:1\"\napp_key = {SECRET}\n"), &[], &[]);
+    assert_eq!(ran.faults(), ["configuration file: is not TOML, at line 2"]);
+    assert!(!ran.stderr.contains(SECRET));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let ran = run(&["serve", "--config", "no/such/file.toml"], &CREDENTIALS);
+    let faults = ran.faults();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].starts_with("--config no/such/file.toml: "), "{faults:?}");
+}
+
+#[test]
+fn a_variable_of_ours_that_is_not_text_is_a_fault() {
+    let ran: Ran = program()
+        .arg("serve")
+        .env("SUNMI_TRADE_APP_ID", "app-1")
+        .env("SUNMI_TRADE_APP_KEY", OsStr::from_bytes(b"key\xFF"))
+        .env("OTHER", OsStr::from_bytes(b"\xFF"))
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.faults(), ["SUNMI_TRADE_APP_KEY: must be UTF-8"]);
+}
+
+#[test]
+fn variables_that_kubernetes_makes_for_a_service_of_this_name_are_ignored() {
+    let env = [
+        ("SUNMI_TRADE_PORT", "tcp://10.0.0.1:50051"),
+        ("SUNMI_TRADE_SERVICE_HOST", "10.0.0.1"),
+        ("SUNMI_TRADE_SERVICE_PORT_GRPC", "50051"),
+        ("SUNMI_TRADE_PORT_50051_TCP_ADDR", "10.0.0.1"),
+    ];
+    let printed = run(&["check-config"], &[&CREDENTIALS[..], &env].concat()).printed();
+    assert_eq!(printed, run(&["check-config"], &CREDENTIALS).printed());
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let text = r#"
+        listen = "127.0.0.1:1"
+        admin_listen = "127.0.0.1:1"
+        [retry]
+        max_attempts = 1
+        base_delay = "1ms"
+    "#;
+    let env = [
+        ("SUNMI_TRADE__LISTEN", "127.0.0.1:2"),
+        ("SUNMI_TRADE__ADMIN_LISTEN", "127.0.0.1:2"),
+        ("SUNMI_TRADE__RETRY__MAX_ATTEMPTS", "2"),
+        ("SUNMI_TRADE__UPSTREAM__ENVIRONMENT", "test"),
+    ];
+    let flags = ["--listen", "127.0.0.1:3", "--upstream-base-url", "http://127.0.0.1:3/sunmi"];
+    let printed = check("precedence", text, &env, &flags).printed();
+    for (key, value) in [
+        ("listen", r#""127.0.0.1:3""#),
+        ("admin_listen", r#""127.0.0.1:2""#),
+        ("max_attempts", "2"),
+        ("base_delay", r#""1ms""#),
+        ("max_delay", r#""1s""#),
+        ("environment", r#""custom""#),
+        ("base_url", r#""http://127.0.0.1:3/sunmi""#),
+    ] {
+        assert_eq!(line(&printed, key), format!("{key} = {value}"));
+    }
+}
+
+#[test]
+fn what_check_config_prints_is_read_again_to_the_same() {
+    let full = r#"
+        listen = "[::1]:1"
+        default_app_id = "b"
+        [upstream]
+        environment = "test"
+        proxy = "http://127.0.0.1:3128"
+        connect_timeout = "1500ms"
+        [deadlines]
+        max = "1m 30s"
+        [refund]
+        ceiling = "2m"
+        [shutdown]
+        drain = "3m"
+        [[credentials]]
+        app_id = "a"
+        app_key = "x"
+        [[credentials]]
+        app_id = 'b"\'
+        app_key = "y"
+    "#
+    .replace("default_app_id = \"b\"", "default_app_id = 'b\"\\'");
+    for (name, text, flags) in [
+        ("again-full", full.as_str(), &[] as &[&str]),
+        ("again-default", "[[credentials]]\napp_id = 'a'\napp_key = 'x'", &[]),
+        ("again-sandbox", "", &["--sandbox"]),
+        ("again-custom", "", &["--sandbox", "--listen", "127.0.0.1:0"]),
+    ] {
+        let path = file(&format!("{name}.toml"), text);
+        let args = [&["check-config", "--config", path.to_str().unwrap()], flags].concat();
+        let printed = run(&args, &[]).printed();
+        let path = file(&format!("{name}-printed.toml"), &printed);
+        let flags = if flags.contains(&"--sandbox") { &["--sandbox"] as &[&str] } else { &[] };
+        let args = [&["check-config", "--config", path.to_str().unwrap()], flags].concat();
+        assert_eq!(run(&args, &[]).printed(), printed, "{name}");
+    }
+}
+
+/// Each row breaks one relation between settings that are fine by themselves.
+#[test]
+fn limits_that_do_not_fit_each_other_are_faults() {
+    let table = [
+        ("[upstream]\nconnect_timeout = '6s'", "upstream.connect_timeout"),
+        ("[upstream]\nattempt_timeout = '31s'", "upstream.attempt_timeout"),
+        ("[deadlines]\ndefault = '31s'", "deadlines.default"),
+        ("[deadlines]\nreserve = '10s'", "deadlines.reserve"),
+        ("[deadlines]\nmax = '61s'", "deadlines.max"),
+        ("[refund]\nmin_left = '10s'", "refund.min_left"),
+        ("[refund]\nceiling = '71s'", "refund.ceiling"),
+        ("[retry]\nbase_delay = '2s'", "retry.base_delay"),
+        ("[upstream]\nbase_url = 'http://127.0.0.1'", "upstream.base_url"),
+        ("[upstream]\nenvironment = 'custom'", "upstream.base_url"),
+        ("default_app_id = 'another'", "default_app_id"),
+        ("[[credentials]]\napp_id = 'app-1'\napp_key = 'x'", "credentials"),
+        (
+            "[[credentials]]\napp_id = 'x'\napp_key = 'x'\napp_key_file = 'x'",
+            "credentials[0].app_key",
+        ),
+    ];
+    for (at, (text, key)) in table.into_iter().enumerate() {
+        let ran = check(&format!("relation-{at}"), text, &[], &[]);
+        let faults = ran.faults();
+        assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+        assert!(faults[0].starts_with(&format!("{key}: ")), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn the_sandbox_goes_with_no_other_upstream() {
+    let ran = run(&["serve", "--sandbox", "--upstream-base-url", "http://127.0.0.1:1"], &[]);
+    assert_eq!(ran.faults(), ["--sandbox: cannot go with another upstream"]);
+}
+
+#[test]
+fn keys_come_from_files_too() {
+    let key = file("config.key", format!("{SECRET}\n"));
+    let empty = file("config-empty.key", " \n");
+    let credential = |app_id: &str, path: &std::path::Path| {
+        format!("[[credentials]]\napp_id = '{app_id}'\napp_key_file = '{}'\n", path.display())
+    };
+    let printed = check("key-file", &credential("app-2", &key), &[], &[]).printed();
+    assert_eq!(printed.matches("[redacted]").count(), 2);
+
+    let text = credential("app-2", &empty) + &credential("app-3", "no/such/key".as_ref());
+    let ran = check("key-files-bad", &text, &[], &[]);
+    assert_eq!(
+        ran.faults(),
+        [
+            "credentials[0].app_key_file: names a file that is empty",
+            "credentials[1].app_key_file: names a file that cannot be read: entity not found",
+        ]
+    );
+}

@@ -1,0 +1,74 @@
+//! The program as a person runs it: the real binary with a cleared environment, its
+//! output and its exit status. And the documents, held against what they describe.
+
+mod config;
+mod docs;
+mod explain;
+mod help;
+mod run;
+mod sign;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program, with nothing in its environment.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sunmi-trade"));
+    command.env_clear();
+    command
+}
+
+/// What a run of it came to.
+#[derive(Debug)]
+struct Ran {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// All that it printed, of a run that succeeded without a complaint.
+    #[track_caller]
+    fn printed(self) -> String {
+        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{self:?}");
+        self.stdout
+    }
+
+    /// The faults, one a line, of a run that was an error of use.
+    #[track_caller]
+    fn faults(&self) -> Vec<&str> {
+        assert_eq!((self.status, self.stdout.as_str()), (Some(64), ""), "{self:?}");
+        self.stderr
+            .lines()
+            .map(|line| line.strip_prefix("sunmi-trade: ").expect("a line that is a fault"))
+            .collect()
+    }
+}
+
+/// Runs the program to its end.
+fn run(args: &[&str], env: &[(&str, &str)]) -> Ran {
+    program().args(args).envs(env.iter().copied()).output().expect("it runs").into()
+}
+
+/// A file with this text, for one test.
+fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("a file can be written");
+    path
+}
+
+/// Part of this repository.
+fn repository(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,147 @@
+//! The program as a running process: it says where it listens, answers, and ends when told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{program, run};
+
+/// So long a process may keep a test waiting before the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running process, ended with the test.
+struct Running {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        let mut child = program()
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("piped"));
+        Self { child, log }
+    }
+
+    /// Reads the log up to the line that has this field, and returns its value.
+    fn logged(&mut self, field: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let from = seen.len();
+            let read = self.log.read_line(&mut seen).expect("the log can be read");
+            assert!(read > 0, "it ended without {field}:\n{seen}");
+            assert!(!seen.contains('\u{1b}'), "no colours in a pipe: {seen:?}");
+            if let Some((_, rest)) = seen[from..].split_once(field) {
+                return rest.split_whitespace().next().expect("a value").to_owned();
+            }
+        }
+    }
+
+    fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+
+    /// Its exit status, and the rest of its log.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).expect("the log can be read");
+        (self.child.wait().expect("it ends").code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The whole answer to a GET.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .expect("a request can be sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn serve_with_the_sandbox_answers_and_ends_well_when_told() {
+    let mut server = Running::start(&[
+        "serve",
+        "--sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+    ]);
+    let sandbox = server.logged("base_url=http://");
+    let line = server.logged("serving ");
+    let address = line.strip_prefix("address=").expect("where it serves");
+    TcpStream::connect(address).expect("gRPC listens");
+    assert!(get(sandbox.trim_end_matches('/'), "/sandbox/books").starts_with("HTTP/1.1 200 "));
+
+    server.terminate();
+    let (status, log) = server.end();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(log.contains("all_answered=true"), "{log}");
+    assert!(log.contains("all_refunds_finished=true"), "{log}");
+}
+
+#[test]
+fn the_admin_port_says_that_it_lives_and_is_ready() {
+    let mut server = Running::start(&[
+        "serve",
+        "--sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+    ]);
+    let admin = server.logged(" admin=");
+    for path in ["/livez", "/readyz", "/startupz"] {
+        let answer = get(&admin, path);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ok\n"), "{answer}");
+    }
+    assert!(get(&admin, "/nothing").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_port_in_use_is_named_and_ends_the_start() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().to_string();
+    let table: &[(&str, &[&str])] = &[
+        ("listen", &["serve", "--sandbox", "--admin-listen", "127.0.0.1:0", "--listen"]),
+        ("admin_listen", &["serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen"]),
+        ("listen", &["sandbox", "--listen"]),
+    ];
+    for (setting, args) in table {
+        let ran = run(&[args, &[taken.as_str()][..]].concat(), &[]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{args:?} {ran:?}");
+        let start = format!("sunmi-trade: {setting} {taken}: ");
+        assert!(ran.stderr.starts_with(&start), "{args:?} {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_sandbox_on_its_own_shows_its_books_and_ends_well_when_told() {
+    let mut sandbox = Running::start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let address = sandbox.logged("address=");
+    let books = get(&address, "/sandbox/books");
+    assert!(books.starts_with("HTTP/1.1 200 "), "{books}");
+    assert!(books.contains("DEMO-1"), "{books}");
+
+    sandbox.terminate();
+    assert_eq!(sandbox.end().0, Some(0));
+}
