@@ -1,6 +1,8 @@
 //! The program as a person runs it: the real binary with a cleared environment, its
 //! output and its exit status. And the documents, held against what they describe.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod config;
 mod docs;
 mod explain;
