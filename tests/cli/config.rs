@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Ran, file, program, run};
+use super::{Ran, file, finish, program, run};
 
 const SECRET: &str = "s3cret-Do-Not-Show";
 
@@ -127,14 +127,13 @@ fn a_file_that_cannot_be_read_is_named() {
 
 #[test]
 fn a_variable_of_ours_that_is_not_text_is_a_fault() {
-    let ran: Ran = program()
-        .arg("serve")
-        .env("SUNMI_TRADE_APP_ID", "app-1")
-        .env("SUNMI_TRADE_APP_KEY", OsStr::from_bytes(b"key\xFF"))
-        .env("OTHER", OsStr::from_bytes(b"\xFF"))
-        .output()
-        .unwrap()
-        .into();
+    let ran = finish(
+        program()
+            .arg("serve")
+            .env("SUNMI_TRADE_APP_ID", "app-1")
+            .env("SUNMI_TRADE_APP_KEY", OsStr::from_bytes(b"key\xFF"))
+            .env("OTHER", OsStr::from_bytes(b"\xFF")),
+    );
     assert_eq!(ran.faults(), ["SUNMI_TRADE_APP_KEY: must be UTF-8"]);
 }
 

@@ -11,7 +11,10 @@ mod run;
 mod sign;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// The program, with nothing in its environment.
 fn program() -> Command {
@@ -57,9 +60,38 @@ impl Ran {
     }
 }
 
+/// So long a process may keep a test waiting before the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Runs the program to its end.
+#[track_caller]
 fn run(args: &[&str], env: &[(&str, &str)]) -> Ran {
-    program().args(args).envs(env.iter().copied()).output().expect("it runs").into()
+    finish(program().args(args).envs(env.iter().copied()))
+}
+
+/// Waits for the end of a program, which must come in time: one that serves by mistake
+/// would never end.
+#[track_caller]
+fn finish(command: &mut Command) -> Ran {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let pid = child.id();
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait_with_output()));
+    let Ok(output) = end.recv_timeout(PATIENCE) else {
+        signal(pid, "-KILL");
+        panic!("it did not end in time: {command:?}");
+    };
+    output.expect("its output can be read").into()
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill runs");
+    assert!(sent.success());
 }
 
 /// A file with this text, for one test.

@@ -2,13 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Stdio};
 
-use super::{program, run};
-
-/// So long a process may keep a test waiting before the test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{PATIENCE, program, run, signal};
 
 /// A running process, ended with the test.
 struct Running {
@@ -44,9 +40,7 @@ impl Running {
     }
 
     fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(killed.success());
+        signal(self.child.id(), "-TERM");
     }
 
     /// Its exit status, and the rest of its log.
