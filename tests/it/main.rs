@@ -1,0 +1,22 @@
+//! The server through its front door: a real server on a port of its own, a real client, and
+//! as Sunmi either the built-in sandbox or an upstream whose every byte is scripted.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on is a test that fails; clippy's own exception does not \
+              reach the helpers of an integration test"
+)]
+
+// What the tests stand on.
+mod calls;
+mod failure;
+mod form;
+mod raw;
+mod server;
+mod upstream;
+
+// What the server does.
+mod samples;
+mod requests;
+mod validation;
