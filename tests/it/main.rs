@@ -20,3 +20,8 @@ mod upstream;
 mod samples;
 mod requests;
 mod validation;
+mod codes;
+mod odd_replies;
+mod odd_upstream;
+mod retries;
+mod refunds;

@@ -83,7 +83,10 @@ pub(crate) fn held(answer: &Answer) -> (Answer, oneshot::Sender<()>) {
 
 impl Upstream {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub(crate) fn start_on(listener: TcpListener) -> Self {
         let upstream = Self {
             address: listener.local_addr().unwrap(),
             state: Arc::default(),
