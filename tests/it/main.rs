@@ -25,3 +25,7 @@ mod odd_replies;
 mod odd_upstream;
 mod retries;
 mod refunds;
+mod deadlines;
+mod limits;
+mod serving;
+mod shutdown;

@@ -20,37 +20,46 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
     frame.freeze()
 }
 
-/// Calls a method of the trade service and returns its status. Without a body the stream is
-/// left open, as by a caller that never sends it.
+/// Calls a method of the trade service and returns its status.
 pub(crate) async fn call(
     address: SocketAddr,
     method: &str,
     headers: &[(&'static str, &str)],
-    body: Option<Bytes>,
+    body: Bytes,
 ) -> Status {
-    let path = format!("/sunmi.trade.v1.TradeService/{method}");
-    tokio::time::timeout(GUARD, exchange(address, &path, headers, body)).await.expect("an answer")
+    let exchange = exchange(address, method, headers, (body, true));
+    tokio::time::timeout(GUARD, exchange).await.expect("an answer")
+}
+
+/// The same, but after `part` of the body nothing more comes, and no end.
+pub(crate) async fn call_without_end(
+    address: SocketAddr,
+    method: &str,
+    headers: &[(&'static str, &str)],
+    part: Bytes,
+) -> Status {
+    let exchange = exchange(address, method, headers, (part, false));
+    tokio::time::timeout(GUARD, exchange).await.expect("an answer")
 }
 
 async fn exchange(
     address: SocketAddr,
-    path: &str,
+    method: &str,
     headers: &[(&'static str, &str)],
-    body: Option<Bytes>,
+    (body, end): (Bytes, bool),
 ) -> Status {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
-    let mut request = Request::post(format!("http://{address}{path}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
+    let mut request =
+        Request::post(format!("http://{address}/sunmi.trade.v1.TradeService/{method}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let (response, mut stream) = client.send_request(request.body(()).unwrap(), false).unwrap();
-    if let Some(body) = body {
-        stream.send_data(body, true).unwrap();
-    }
+    stream.send_data(body, end).unwrap();
     let status = read(response).await;
     connection.abort();
     status

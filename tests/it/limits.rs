@@ -1,0 +1,61 @@
+//! Everything has a limit, and says so where it is met.
+
+use sunmi_trade::api::pb;
+use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
+use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::calls;
+use crate::server::{Server, query, refund, settings, swipe_query, with};
+use crate::upstream::{QUERY, Upstream, held};
+
+#[tokio::test]
+async fn past_the_bound_on_calls_in_flight_the_server_is_overloaded_and_still_healthy() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__UPSTREAM__MAX_IN_FLIGHT", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    let (answer, release) = held(&calls::paid());
+    upstream.next(QUERY, answer);
+    let mut client = server.client().await;
+    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
+    upstream.has_seen(1).await;
+
+    for failure in [
+        query(&server, calls::query("O2")).await.unwrap_err(),
+        swipe_query(&server, calls::swipe_query("O2")).await.unwrap_err(),
+    ] {
+        assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", ""));
+        assert_eq!((failure.next_step.as_str(), failure.attempts()), ("RETRY", Some(0)));
+        assert!(failure.retry_delay.is_some());
+    }
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", "NOT_ATTEMPTED"));
+    let mut health = HealthClient::new(server.channel().await);
+    let health = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(health.status(), ServingStatus::Serving);
+    assert_eq!(upstream.seen().len(), 1);
+
+    release.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    upstream.next(QUERY, calls::paid());
+    query(&server, calls::query("O2")).await.expect("the place is free again");
+}
+
+/// A request that fills so many bytes.
+fn of_size(size: usize) -> pb::QueryRequest {
+    pb::QueryRequest { app_id: "x".repeat(size), ..calls::query("O1") }
+}
+
+#[tokio::test]
+async fn a_request_of_more_than_64_kib_is_refused_unread() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&settings(upstream.address)).await;
+    let within = query(&server, of_size(60 << 10)).await.unwrap_err();
+    assert_eq!(within.reason, "REQUEST_INVALID");
+    let mut client = TradeServiceClient::new(server.channel().await);
+    let status = client.query(Request::new(of_size(70 << 10))).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(upstream.take_paths(), [""; 0]);
+}
