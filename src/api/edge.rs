@@ -12,7 +12,7 @@ use http::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tower::Service;
 use uuid::Uuid;
 
@@ -96,11 +96,25 @@ impl Call {
     }
 
     /// The status of a call that its method was not given, or did not answer.
-    fn unanswered(&self, fault: Fault) -> Status {
-        let error = Error::new(fault).with(|context| context.attempts = None);
+    fn unanswered(&self, error: Error) -> Status {
+        let error = error.with(|context| context.attempts = None);
         match self.begun.get() {
             true => self.refuse(&error.into_refund_outcome_unknown()),
             false => self.refuse(&error),
+        }
+    }
+
+    /// The response, unless it refuses a request that tonic could not read: that status is
+    /// tonic's own and lacks the details that every error has. That a compression is not
+    /// known is left as it is, because clients look for UNIMPLEMENTED.
+    fn detailed(&self, response: HttpResponse<Body>) -> HttpResponse<Body> {
+        match Status::from_header_map(response.headers()) {
+            Some(bare) if bare.details().is_empty() && bare.code() != Code::Unimplemented => {
+                let rule = "must be a readable request message of at most 64 KiB";
+                let error = Error::invalid(vec![Violation { field: "", rule }]).because(bare);
+                self.unanswered(error).into_http()
+            }
+            Some(_) | None => response,
         }
     }
 
@@ -158,7 +172,7 @@ where
             }
         };
         if !open {
-            let status = call.unanswered(Fault::DeadlineExceeded);
+            let status = call.unanswered(Error::new(Fault::DeadlineExceeded));
             return Box::pin(async { Ok(status.into_http()) });
         }
         request.extensions_mut().insert(call.clone());
@@ -166,9 +180,9 @@ where
         Box::pin(async move {
             let until = Deadline::after(call.deadline.left() + GRACE);
             match until.bound(method).await {
-                Some(Ok(response)) => response,
-                Some(Err(_panic)) => Ok(call.unanswered(Fault::Internal).into_http()),
-                None => Ok(call.unanswered(Fault::DeadlineExceeded).into_http()),
+                Some(Ok(response)) => response.map(|response| call.detailed(response)),
+                Some(Err(_panic)) => Ok(call.unanswered(Error::new(Fault::Internal)).into_http()),
+                None => Ok(call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http()),
             }
         })
     }
@@ -199,4 +213,61 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::api::pb;
+
+    /// A method that panics, before or after a refund may have been sent.
+    async fn panic(
+        request: HttpRequest<Body>,
+        begun: bool,
+    ) -> Result<HttpResponse<Body>, Infallible> {
+        if begun {
+            request.extensions().get::<Call>().expect("the edge's call").begun.set();
+        }
+        panic!("a fault of the method")
+    }
+
+    async fn panicking(method: &str, begun: bool) -> Status {
+        let service = tower::service_fn(move |request| panic(request, begun));
+        let second = Duration::from_secs(1);
+        let limits = Limits { default: second, max: second, reserve: Duration::ZERO };
+        let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"));
+        let request = request.body(Body::empty()).expect("a request");
+        let Ok(response) = Edge::new(service, limits).oneshot(request).await;
+        Status::from_header_map(response.headers()).expect("a status")
+    }
+
+    fn details(status: &Status) -> (Code, pb::TradeError) {
+        use prost::Message;
+        let details = tonic_types::pb::Status::decode(status.details()).expect("details");
+        let error = pb::TradeError::decode(details.details[0].value.as_slice());
+        (status.code(), error.expect("a TradeError"))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_internal_and_nothing_was_attempted_before_a_refund_has_begun() {
+        for (method, outcome) in [
+            ("Query", pb::RefundOutcome::Unspecified),
+            ("SwipeQuery", pb::RefundOutcome::Unspecified),
+            ("Refund", pb::RefundOutcome::NotAttempted),
+        ] {
+            let (code, error) = details(&panicking(method, false).await);
+            assert_eq!((code, error.reason()), (Code::Internal, pb::ErrorReason::Internal));
+            assert_eq!(error.refund_outcome(), outcome, "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_a_refund_has_begun_leaves_it_in_doubt() {
+        let (code, error) = details(&panicking("Refund", true).await);
+        let reason = pb::ErrorReason::RefundOutcomeUnknown;
+        assert_eq!((code, error.reason()), (Code::Unknown, reason));
+        assert_eq!(error.refund_outcome(), pb::RefundOutcome::Unknown);
+    }
 }

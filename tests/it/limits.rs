@@ -1,13 +1,15 @@
 //! Everything has a limit, and says so where it is met.
 
+use bytes::Bytes;
 use sunmi_trade::api::pb;
-use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
-use tonic::{Code, Request};
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::calls;
+use crate::failure::Failure;
+use crate::raw;
 use crate::server::{Server, query, refund, settings, swipe_query, with};
 use crate::upstream::{QUERY, Upstream, held};
 
@@ -54,8 +56,40 @@ async fn a_request_of_more_than_64_kib_is_refused_unread() {
     let server = Server::start(&settings(upstream.address)).await;
     let within = query(&server, of_size(60 << 10)).await.unwrap_err();
     assert_eq!(within.reason, "REQUEST_INVALID");
-    let mut client = TradeServiceClient::new(server.channel().await);
-    let status = client.query(Request::new(of_size(70 << 10))).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    let too_large = query(&server, of_size(70 << 10)).await.unwrap_err();
+    assert_is_unreadable(&too_large, "");
     assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+fn assert_is_unreadable(failure: &Failure, outcome: &str) {
+    assert_eq!(failure.verdict(), (Code::InvalidArgument, "REQUEST_INVALID", outcome));
+    let rule = "must be a readable request message of at most 64 KiB";
+    assert_eq!(failure.violations, [(String::new(), rule.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_is_refused_with_all_details() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&settings(upstream.address)).await;
+    // Nothing; no message; a string that is not UTF-8; half a message.
+    let table: [&'static [u8]; 4] =
+        [b"", b"\0\0\0\0\x02\xff\xff", b"\0\0\0\0\x03\x12\x01\xff", b"\0\0\0\0\x09\x12"];
+    for body in table {
+        for (method, outcome) in [("Query", ""), ("SwipeQuery", ""), ("Refund", "NOT_ATTEMPTED")] {
+            let body = Bytes::from_static(body);
+            let status = raw::call(server.address, method, &[], body).await;
+            assert_is_unreadable(&Failure::of(&status), outcome);
+        }
+    }
+    assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_compression_that_is_not_known_stays_unimplemented() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&settings(upstream.address)).await;
+    let headers = [("grpc-encoding", "gzip")];
+    let body = Bytes::from_static(b"\x01\0\0\0\x01x");
+    let status = raw::call(server.address, "Query", &headers, body).await;
+    assert_eq!(status.code(), Code::Unimplemented);
 }
