@@ -232,6 +232,13 @@ async fn what_is_processing_is_asked_again_on_a_read_and_never_sent_again_on_a_r
     assert_eq!(refunded, expected);
     assert_eq!(upstream.take_paths(), [REFUND]);
 
+    // A state beside it is kept, and not believed.
+    let body = r#"{"code":"D01","data":{"amount":"100","orderType":"1","state":"3"}}"#;
+    upstream.next(REFUND, answer_json(body));
+    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
+    assert_eq!(refunded.state(), pb::TradeState::Processing);
+    assert_eq!(refunded.unrecognized["state"], "3");
+
     upstream.next(QUERY, processing).next(QUERY, calls::paid());
     let found = query(&server, calls::query("O1")).await.unwrap();
     assert_eq!(found.state(), pb::TradeState::Succeeded);

@@ -25,6 +25,7 @@ mod odd_replies;
 mod odd_upstream;
 mod retries;
 mod refunds;
+mod connections;
 mod deadlines;
 mod limits;
 mod serving;

@@ -81,7 +81,8 @@ async fn a_refund_is_sent_with_the_original_that_it_names() {
 
 #[tokio::test]
 async fn a_swipe_query_is_sent_with_what_it_names_and_nothing_empty() {
-    let table: [(&str, &str, &str, &[(&str, &str)]); 4] = [
+    type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+    let table: [Row; 4] = [
         ("", "O1", "", &[("orderId", "O1")]),
         ("", "", "P1", &[("platformId", "P1")]),
         ("20240229", "O1", "", &[("tradeDate", "20240229"), ("orderId", "O1")]),
@@ -162,6 +163,20 @@ fn any_identifiers_arrive_as_they_were_given_and_verify() {
         Ok(())
     });
     result.unwrap();
+}
+
+#[tokio::test]
+async fn a_base_url_may_have_a_path() {
+    const BELOW: &str = "/sunmi/v1/trade/query";
+    for path in ["/sunmi", "/sunmi/"] {
+        let upstream = Upstream::start().await;
+        upstream.always(BELOW, calls::paid());
+        let base_url = format!("http://{}{path}", upstream.address);
+        let env = [("SUNMI_TRADE__UPSTREAM__BASE_URL", base_url.as_str())];
+        let server = Server::start(&with(settings(upstream.address), &env)).await;
+        query(&server, calls::query("O1")).await.unwrap();
+        verified(upstream.only(), BELOW, APP_KEY);
+    }
 }
 
 /// Two identities beside the one of the environment, from a file.
