@@ -120,6 +120,14 @@ async fn a_refund_that_is_known_to_have_happened_keeps_what_is_not_understood() 
     assert_eq!(refund(&server, calls::refund("R1")).await, Ok(expected));
 }
 
+#[tokio::test]
+async fn a_reply_just_under_a_mebibyte_is_handed_on_whole() {
+    let long = "说".repeat(330_000);
+    let found = queried(success(&json!({"state": "3", "memo": long}))).await;
+    assert_eq!(found.state(), pb::TradeState::Succeeded);
+    assert!(found.unrecognized["memo"] == long);
+}
+
 type Check = fn(&pb::SwipeQueryResponse) -> &'static str;
 
 /// The values of section 2 of the design, and of the document's 2.3.
