@@ -16,15 +16,14 @@ impl Deadline {
         Self(Instant::now() + left)
     }
 
+    /// At this time.
+    pub fn at(time: Instant) -> Self {
+        Self(time)
+    }
+
     /// What is left; zero once it is over.
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// The same, moved into the past by `by`, but not before now.
-    #[must_use]
-    pub fn earlier_by(self, by: Duration) -> Self {
-        Self::after(self.left().saturating_sub(by))
     }
 
     /// What the work comes to, or `None` if the deadline is over first.

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The three calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -99,6 +101,17 @@ pub enum OrderRef {
     PlatformId(Identifier),
 }
 
+impl OrderRef {
+    /// The kind of number, as the contract names it, and the number.
+    pub fn named(&self) -> (&'static str, &Identifier) {
+        match self {
+            Self::MisId(id) => ("mis_id", id),
+            Self::OrderId(id) => ("order_id", id),
+            Self::PlatformId(id) => ("platform_id", id),
+        }
+    }
+}
+
 /// Asks for a scan payment or a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -167,7 +180,7 @@ pub struct Trade {
 }
 
 /// A refund, as it was answered. What is absent was absent or empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields of RefundResponse, which documents them")]
 pub struct RefundTrade {
     pub amount: Option<i64>,
@@ -217,25 +230,54 @@ pub struct CardTrade {
 }
 
 /// A refund that was accepted, and how that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refunded {
     /// The refund.
     pub trade: RefundTrade,
     /// How its outcome is known.
     pub evidence: Evidence,
+    /// Whether this is an earlier call's recorded answer.
+    #[serde(skip)]
+    pub replayed: bool,
+}
+
+/// A refund that was found by a query, as the refund call would have answered it.
+impl From<Trade> for RefundTrade {
+    fn from(found: Trade) -> Self {
+        Self {
+            amount: found.amount,
+            business_id: found.business_id,
+            mis_id: found.mis_id,
+            msn: found.msn,
+            order_id: found.order_id,
+            order_type: found.order_type,
+            ori_mis_id: None,
+            ori_order_id: None,
+            pay_time: found.pay_time,
+            platform: found.platform,
+            platform_id: found.platform_id,
+            result_code: found.result_code,
+            result_message: found.result_message,
+            state: found.state,
+            doubtful: false,
+            unrecognized: found.unrecognized,
+        }
+    }
 }
 
 /// How the outcome of a refund is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Evidence {
     /// From the answer to the refund call.
     Reply,
     /// From a query made afterwards.
     Query,
+    /// From a person, who decided it.
+    Operator,
 }
 
 /// Seconds since 1970-01-01T00:00:00Z, within the years 1 to 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnixSeconds(i64);
 
 impl UnixSeconds {
@@ -254,7 +296,7 @@ impl UnixSeconds {
 }
 
 /// Whether an order is a payment or a refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the contract documents each value")]
 pub enum OrderType {
     Payment,
@@ -275,7 +317,7 @@ pub enum SwipeOrderType {
 }
 
 /// What became of a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the contract documents each value")]
 pub enum TradeState {
     Created,
@@ -287,7 +329,7 @@ pub enum TradeState {
 }
 
 /// Who carried out a payment or refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the contract documents each value")]
 pub enum PaymentPlatform {
     Wxpay,

@@ -1,0 +1,203 @@
+//! Opens a ledger: finds or makes the database, brings its tables up to date, and makes sure
+//! that it is the right one and, for a file, that nobody else serves from it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, Executor, SqlSafeStr};
+use tokio::sync::broadcast;
+
+use super::{CHANGES_TOLD, Clock, Ledger, LedgerError, Result};
+
+/// The tables, in the order in which they came to be.
+const MIGRATIONS: [(&str, &str); 1] =
+    [("refunds", include_str!("../../migrations/0001_refunds.sql"))];
+
+/// So many connections to PostgreSQL are kept at most.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// How long a connection to PostgreSQL is waited for. Short: a refund whose claim cannot be
+/// written is refused, and may be asked for again.
+const POSTGRES_WAIT: Duration = Duration::from_secs(3);
+
+/// Where a ledger is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// In this process's memory, gone with it.
+    Memory,
+    /// In an SQLite file, made if missing.
+    Sqlite(PathBuf),
+    /// In a PostgreSQL database; the URL may hold a password.
+    Postgres(SecretString),
+}
+
+impl Location {
+    /// Reads `memory`, `sqlite://PATH` or `postgres://…`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "memory" {
+            return Some(Self::Memory);
+        }
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            let plain = !path.is_empty() && !path.contains(['?', '#', '%']);
+            return plain.then(|| Self::Sqlite(path.into()));
+        }
+        let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        postgres.then(|| Self::Postgres(text.to_owned().into()))
+    }
+
+    /// The place as it may be shown: without password.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Self::Postgres(url) => shown_url(url.expose_secret()),
+        }
+    }
+}
+
+/// The URL without password and options, which may hold another.
+fn shown_url(url: &str) -> String {
+    let Ok(mut url) = url::Url::parse(url) else {
+        return "postgres://[redacted]".to_owned();
+    };
+    url.set_query(None);
+    if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
+        return "postgres://[redacted]".to_owned();
+    }
+    url.to_string()
+}
+
+/// What a ledger is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To serve refunds from it. Only one process may, where the ledger is a file.
+    Serve,
+    /// To look at it and to decide, beside a server.
+    Visit,
+}
+
+impl Ledger {
+    /// Opens the ledger at `location`, which belongs to the Sunmi at `upstream`.
+    ///
+    /// # Errors
+    /// What kept it from being opened: not to be reached, in use, or of another upstream.
+    pub async fn open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
+        install_default_drivers();
+        let lock = match (location, access) {
+            (Location::Sqlite(path), Access::Serve) => Some(Arc::new(lock(path)?)),
+            _ => None,
+        };
+        let (pool, clock) = match location {
+            Location::Memory => (sqlite("sqlite::memory:").await?, Clock::Sqlite),
+            Location::Sqlite(path) => {
+                let mode = if access == Access::Serve { "rwc" } else { "rw" };
+                let url = format!("sqlite://{}?mode={mode}", path.display());
+                (sqlite(&url).await?, Clock::Sqlite)
+            }
+            Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
+        };
+        migrator().run(&pool).await.map_err(|error| LedgerError(error.into()))?;
+        let (changes, _) = broadcast::channel(CHANGES_TOLD);
+        let ledger = Self { pool, clock, changes, _lock: lock };
+        ledger.belong_to(upstream).await?;
+        if lock_is_exclusive(location) && access == Access::Serve {
+            // Whoever claimed them is gone: this process alone serves from the file.
+            ledger.doubt_all_claimed().await?;
+        }
+        Ok(ledger)
+    }
+
+    /// Refuses a ledger of another upstream: its numbers mean nothing here.
+    async fn belong_to(&self, upstream: &str) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO ledger_facts (name, value) VALUES ('upstream', $1) ON CONFLICT DO NOTHING",
+        )
+        .bind(upstream)
+        .execute(&self.pool)
+        .await?;
+        let of: String =
+            sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = 'upstream'")
+                .fetch_one(&self.pool)
+                .await?;
+        if of == upstream {
+            return Ok(());
+        }
+        Err(LedgerError(format!("it belongs to the upstream {of}, not to {upstream}").into()))
+    }
+}
+
+fn migrator() -> Migrator {
+    let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations((1..).zip(MIGRATIONS).map(migration).collect())
+}
+
+fn lock_is_exclusive(location: &Location) -> bool {
+    match location {
+        Location::Memory | Location::Sqlite(_) => true,
+        Location::Postgres(_) => false,
+    }
+}
+
+/// Locks the file `PATH.lock` for this process. A lock of its own and not SQLite's, so that
+/// the command line can look into a ledger that is being served from.
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |error: String| LedgerError(format!("{}: {error}", name.display()).into());
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|error| failed(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed("another process serves from it".to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error.to_string())),
+    }
+}
+
+/// One connection, kept for ever: SQLite writes one at a time anyway, and a ledger in memory
+/// lives as long as its connection.
+async fn sqlite(url: &str) -> Result<AnyPool> {
+    let options = AnyPoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // FULL: a commit is on the disk before the refund is sent.
+                connection.execute("PRAGMA journal_mode = WAL").await?;
+                connection.execute("PRAGMA synchronous = FULL").await?;
+                connection.execute("PRAGMA busy_timeout = 5000").await?;
+                Ok(())
+            })
+        });
+    Ok(options.connect(url).await?)
+}
+
+async fn postgres(url: &str) -> Result<AnyPool> {
+    let options = AnyPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(POSTGRES_WAIT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // A commit is on the disk before the refund is sent, whatever the server's
+                // default; and no statement hangs for longer than a caller would wait.
+                connection.execute("SET synchronous_commit = on").await?;
+                connection.execute("SET statement_timeout = '5s'").await?;
+                connection.execute("SET default_transaction_isolation = 'read committed'").await?;
+                Ok(())
+            })
+        });
+    Ok(options.connect(url).await?)
+}
