@@ -11,6 +11,7 @@ mod print;
 mod source;
 
 use crate::deadline::Limits;
+use crate::ledger::Location;
 use crate::refund;
 use crate::retry::Policy;
 use crate::sunmi::params::AppKey;
@@ -33,6 +34,9 @@ pub(crate) const APP_KEY: &str = "SUNMI_TRADE_APP_KEY";
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
 
 const fn s(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -61,6 +65,8 @@ pub struct Config {
     pub deadlines: Limits,
     /// How long refunds may take.
     pub refund: refund::Times,
+    /// Where the refund ledger is.
+    pub ledger: Location,
     /// How the server stops.
     pub shutdown: Shutdown,
     /// Who can sign.
@@ -119,7 +125,10 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
         refund: refund::Times {
             min_left: reader.duration("refund.min_left", ms(0)..=s(60), ms(500)),
             ceiling: reader.duration("refund.ceiling", ms(1)..=s(3600), s(60)),
+            settle_window: reader.duration("refund.settle_window", s(0)..=s(7 * DAY), s(3600)),
+            retention: reader.duration("refund.retention", s(DAY)..=s(36_500 * DAY), s(400 * DAY)),
         },
+        ledger: ledger(&mut reader, sandbox),
         shutdown: Shutdown {
             // Nobody routes to a sandbox, so nobody has to learn that it stops.
             delay: reader.duration(
@@ -194,6 +203,16 @@ fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
         (_, None) => Url::parse(PRODUCTION).ok(),
     };
     base_url.map(|base_url| Upstream::Environment { name, base_url })
+}
+
+/// Where the refund ledger is: in memory for a sandbox, else in the working folder.
+fn ledger(reader: &mut Reader, sandbox: bool) -> Location {
+    let rule = "must be memory, sqlite://PATH or postgres://…";
+    let given = reader.take("refund.ledger", rule, |value| Location::parse(value.as_str()?));
+    given.unwrap_or_else(|| match sandbox {
+        true => Location::Memory,
+        false => Location::Sqlite("sunmi-trade.db".into()),
+    })
 }
 
 fn credentials(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credentials {
@@ -282,7 +301,18 @@ fn key_from_file(reader: &mut Reader, key: &str, file: &str) -> Option<String> {
 /// ceiling, and that into the drain.
 fn check(reader: &mut Reader, config: &Config) {
     let Config { deadlines, refund, .. } = config;
+    let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
     let table = [
+        (
+            !production || !matches!(config.ledger, Location::Memory),
+            "refund.ledger",
+            "must not be memory in production: a restart would forget what was sent",
+        ),
+        (
+            !production || refund.settle_window >= s(60),
+            "refund.settle_window",
+            "must be at least 1m in production",
+        ),
         (
             config.connect_timeout <= config.attempt_timeout,
             "upstream.connect_timeout",
@@ -330,6 +360,14 @@ fn check(reader: &mut Reader, config: &Config) {
 }
 
 impl Config {
+    /// The name of the upstream that a ledger belongs to.
+    pub fn upstream_name(&self) -> &str {
+        match &self.upstream {
+            Upstream::Sandbox => "sandbox",
+            Upstream::Environment { base_url, .. } => base_url.as_str(),
+        }
+    }
+
     /// How Sunmi, at this address, is called.
     pub fn client(&self, base_url: Url) -> ClientConfig {
         ClientConfig {

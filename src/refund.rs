@@ -1,7 +1,15 @@
-//! Refunds: send once, say only what is known.
+//! Refunds: each is sent at most once, and its outcome is found out.
+//!
+//! ```text
+//! refund ── claim ─┬─ fresh ──────── send ─┬─ settled, processing, refused ── answer
+//!                  │                       └─ in doubt ─┐
+//!                  ├─ known ────────────────────────────┴─ follow ⇄ resolve ── answer
+//!                  └─ other content ── refuse
+//! ```
 //!
 //! A refund runs in a task of its own, which outlives its caller: whoever hangs up or runs
-//! out of time leaves it to finish, and a shutdown waits for it.
+//! out of time leaves it to finish, and a shutdown waits for it. What is left in doubt the
+//! [`resolver`] works off, in this process or the next.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,27 +18,38 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::deadline::Deadline;
-use crate::error::{Error, Fault, OnRefund};
-use crate::sunmi::{Answered, Client, RefundTimes};
-use crate::trade::{
-    Evidence, OrderRef, OrderType, Query, Refund, RefundTrade, Refunded, Trade, TradeState,
-};
+use crate::error::{Chain, Error, Fault, Violation};
+use crate::ledger::{Claim, Key, Ledger, LedgerError, Row, State};
+use crate::permit::Permit;
+use crate::sunmi::{Answered, Client, Place};
+use crate::trade::{Evidence, Refund, RefundTrade, Refunded};
 
-/// Makes refunds.
-#[derive(Debug)]
+mod evidence;
+mod resolve;
+pub mod resolver;
+
+use evidence::{Verdict, judge};
+
+/// Makes refunds. Clones share everything.
+#[derive(Clone, Debug)]
 pub struct Refunds {
     client: Arc<Client>,
+    ledger: Ledger,
     tasks: TaskTracker,
     times: Times,
 }
 
-/// How long a refund may take.
+/// How long things take.
 #[derive(Clone, Debug)]
 pub struct Times {
     /// With less than this left of the caller's deadline a refund is not begun.
     pub min_left: Duration,
     /// How long the task may work, whatever its caller's deadline.
     pub ceiling: Duration,
+    /// How long after its lease a refund that nobody has seen may still be executed.
+    pub settle_window: Duration,
+    /// How long a refund at rest is kept with its content.
+    pub retention: Duration,
 }
 
 /// Whether the work on a refund has begun, that is whether something may have been sent.
@@ -49,13 +68,26 @@ impl Begun {
     }
 }
 
+/// Whose refund a task follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    /// This call sent it.
+    ThisCall,
+    /// An earlier call, or another process, did.
+    Another,
+}
+
+/// The waits between looks at a refund that is followed: they double.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
-    pub fn new(client: Arc<Client>, tasks: TaskTracker, times: Times) -> Self {
-        Self { client, tasks, times }
+    pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, times: Times) -> Self {
+        Self { client, ledger, tasks, times }
     }
 
-    /// Makes a refund.
+    /// Makes a refund, or says what became of it.
     ///
     /// # Errors
     /// What the fault's [`refund_outcome`](Fault::refund_outcome) says is true of the money.
@@ -68,15 +100,17 @@ impl Refunds {
         if deadline.left() < self.times.min_left {
             return Err(Error::new(Fault::DeadlineExceeded));
         }
-        let place = self.client.admit(deadline).await?;
-        let client = Arc::clone(&self.client);
-        let times =
-            RefundTimes { send_until: deadline, give_up: Deadline::after(self.times.ceiling) };
+        let place = match self.client.admit(deadline).await {
+            Ok(place) => Some(place),
+            Err(overloaded) => match self.ledger.read(&Key::of(&refund)).await {
+                Ok(Some(_)) => None,
+                Ok(None) => return Err(overloaded),
+                Err(error) => return Err(unavailable(error)),
+            },
+        };
+        // From here on only the task can say that nothing was sent.
         begun.set();
-        let task = self.tasks.spawn(async move {
-            let _place = place;
-            send(&client, &refund, times).await
-        });
+        let task = self.tasks.spawn(self.clone().work(refund, place, deadline));
         match deadline.bound(task).await {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::refund_outcome_unknown(panic)),
@@ -85,106 +119,215 @@ impl Refunds {
             )),
         }
     }
+
+    async fn work(
+        self,
+        refund: Refund,
+        place: Option<Place>,
+        deadline: Deadline,
+    ) -> Result<Answered<Refunded>, Error> {
+        let claim = match place {
+            Some(_) => self.ledger.claim(&refund, self.times.ceiling).await,
+            None => self.ledger.recall(&refund).await,
+        };
+        match claim.map_err(unavailable)? {
+            Claim::Fresh(permit) => self.send(permit, refund, deadline).await,
+            Claim::Known(row) => self.follow(*row, &refund, Sender::Another, deadline).await,
+            Claim::Differs(fields) => Err(reused(fields)),
+            // No money moved, and there is no place to send it now.
+            Claim::Free => Err(Error::new(Fault::RefundNotApplied)),
+        }
+    }
+
+    /// Sends a claimed refund and acts on the answer. Whatever happens here, the truth is
+    /// told even if the ledger cannot be written: the row stays claimed, its lease ends, and
+    /// it is resolved.
+    async fn send(
+        self,
+        permit: Permit,
+        refund: Refund,
+        deadline: Deadline,
+    ) -> Result<Answered<Refunded>, Error> {
+        let (key, epoch, ceiling) = (Key::of(&refund), permit.epoch(), permit.send_until());
+        let (verdict, attempts) =
+            judge(&refund, self.client.refund(permit, &refund, deadline).await);
+        let answered = |value| Answered { value, attempts };
+        match verdict {
+            Verdict::Settled(refunded) => {
+                noted(self.ledger.settle(&refund, epoch, &refunded).await);
+                Ok(answered(refunded))
+            }
+            Verdict::Processing(refunded) => {
+                noted(self.ledger.processing(&key, epoch, &refunded).await);
+                Ok(answered(refunded))
+            }
+            Verdict::Refused(error) => self.refuse(refund, epoch, error, deadline).await,
+            Verdict::Look(error) => match self.look(&refund, epoch, ceiling).await {
+                resolve::Look::Found(refunded) => Ok(answered(*refunded)),
+                resolve::Look::NotFound => self.refuse(refund, epoch, error, deadline).await,
+                resolve::Look::NoAnswer => {
+                    let error = error.into_refund_outcome_unknown();
+                    self.doubt(refund, epoch, error, deadline).await
+                }
+            },
+            Verdict::Doubt(error) => self.doubt(refund, epoch, error, deadline).await,
+        }
+    }
+
+    /// Nothing was executed under this claim. If the row says otherwise by now, the row is
+    /// right.
+    async fn refuse(
+        self,
+        refund: Refund,
+        epoch: i64,
+        error: Error,
+        deadline: Deadline,
+    ) -> Result<Answered<Refunded>, Error> {
+        let key = Key::of(&refund);
+        match self.ledger.refuse(&key, epoch, error.fault().row().reason).await {
+            Ok(true) => Err(error),
+            Ok(false) => {
+                let unknown = error.into_refund_outcome_unknown();
+                self.doubt(refund, epoch, unknown, deadline).await
+            }
+            failed @ Err(_) => {
+                noted(failed);
+                Err(error)
+            }
+        }
+    }
+
+    /// It may have been executed. It is followed for as long as the caller waits.
+    async fn doubt(
+        self,
+        refund: Refund,
+        epoch: i64,
+        error: Error,
+        deadline: Deadline,
+    ) -> Result<Answered<Refunded>, Error> {
+        let key = Key::of(&refund);
+        noted(self.ledger.doubt(&key, epoch).await);
+        let attempts = error.context().attempts;
+        let followed = match self.ledger.read(&key).await {
+            Ok(Some(row)) => self.follow(row, &refund, Sender::ThisCall, deadline).await,
+            Ok(None) => return Err(error),
+            Err(failed) => {
+                noted(Err(failed));
+                return Err(error);
+            }
+        };
+        match followed {
+            Ok(answer) => Ok(Answered { attempts: attempts.unwrap_or_default(), ..answer }),
+            // What led to the doubt says more than that it went on.
+            Err(other) if other.fault() == Fault::RefundOutcomeUnknown => Err(error),
+            Err(other) => Err(other.with(|context| context.attempts = attempts)),
+        }
+    }
+
+    /// Follows a refund that was sent before until its outcome is known or the deadline is
+    /// over. Sends nothing.
+    async fn follow(
+        self,
+        mut row: Row,
+        refund: &Refund,
+        sender: Sender,
+        deadline: Deadline,
+    ) -> Result<Answered<Refunded>, Error> {
+        let mut changes = self.ledger.changes(&row.key);
+        let mut wait = FIRST_LOOK;
+        loop {
+            if let Some(answer) = known_outcome(&row, refund, sender) {
+                return answer;
+            }
+            if row.is_open() && deadline.bound(self.resolve(&row)).await.is_some() {
+                row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
+                if !row.is_open() {
+                    continue;
+                }
+            }
+            if deadline.left() <= wait {
+                return still_unknown(&row, refund, sender);
+            }
+            let next = Deadline::after(wait);
+            wait = (wait * 2).min(LAST_LOOK);
+            // Another task of this process may change the row; another process, too, but that
+            // is only seen by looking.
+            while !row.is_at_rest() && next.bound(changes.next()).await.is_some() {
+                row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
+            }
+            row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
+        }
+    }
+
+    /// The row as it is now. A claim whose lease is over is in doubt.
+    async fn refresh(&self, key: &Key) -> Result<Row, LedgerError> {
+        let row = self.ledger.row(key).await?;
+        if row.state == State::Claimed && row.lease_is_over() {
+            self.ledger.expire(key, row.epoch).await?;
+            return self.ledger.row(key).await;
+        }
+        Ok(row)
+    }
 }
 
-/// Sends a refund and says what became of it.
-async fn send(
-    client: &Client,
+/// The answer of a row at rest.
+fn known_outcome(
+    row: &Row,
     refund: &Refund,
-    times: RefundTimes,
-) -> Result<Answered<Refunded>, Error> {
-    match client.refund(refund, times).await {
-        Ok(answer) if settles(refund, &answer.value) => Ok(Answered {
-            value: Refunded { trade: answer.value, evidence: Evidence::Reply },
-            attempts: answer.attempts,
+    sender: Sender,
+) -> Option<Result<Answered<Refunded>, Error>> {
+    match row.state {
+        State::Claimed | State::InDoubt | State::Processing => None,
+        State::NotApplied => Some(Err(Error::new(Fault::RefundNotApplied))),
+        State::Settled => Some(match (row.differences(refund), sender) {
+            (fields, _) if fields.is_empty() => Ok(recorded(row, sender)),
+            // An earlier claim of the number, with other content, was executed after all.
+            (_, Sender::ThisCall) => Err(Error::refund_outcome_unknown(
+                "an earlier refund under this number was executed",
+            )),
+            (fields, Sender::Another) => Err(reused(fields)),
         }),
-        Ok(answer) => Err(Error::refund_outcome_unknown(
-            "Sunmi accepted the call, but its answer is not of this refund",
-        )
-        .with(|context| context.attempts = Some(answer.attempts))),
-        Err(error) => match error.fault().row().on_refund {
-            OnRefund::NotApplied | OnRefund::NotAttempted => Err(error),
-            OnRefund::Look => look(client, refund, times, error).await,
-            OnRefund::Unknown => Err(error.into_refund_outcome_unknown()),
-        },
     }
 }
 
-/// Whether an accepted refund is known to be this one: the type absent or a refund, the
-/// amount absent or the one asked for, and a state that a refund can be in.
-/// The answer's order number proves nothing: the document's sample does not echo it.
-fn settles(refund: &Refund, answer: &RefundTrade) -> bool {
-    !answer.doubtful
-        && matches!(answer.order_type, None | Some(OrderType::Refund))
-        && answer.amount.is_none_or(|amount| amount == refund.amount)
-        && is_state_of_refund(answer.state)
-}
-
-/// Whether what was found under the refund's number is this refund. Here type and amount
-/// must be there and agree.
-fn proves(refund: &Refund, found: &Trade) -> bool {
-    found.order_type == Some(OrderType::Refund)
-        && found.amount == Some(refund.amount)
-        && is_state_of_refund(found.state)
-}
-
-/// Succeeded, failed or on the way to one of them.
-fn is_state_of_refund(state: Option<TradeState>) -> bool {
-    match state {
-        Some(
-            TradeState::Succeeded
-            | TradeState::Failed
-            | TradeState::Created
-            | TradeState::Unpaid
-            | TradeState::Processing,
-        ) => true,
-        Some(TradeState::Ended) | None => false,
+/// The answer when there is no time left: what Sunmi accepted is under way, all else is not
+/// known.
+fn still_unknown(row: &Row, refund: &Refund, sender: Sender) -> Result<Answered<Refunded>, Error> {
+    if let Some(answer) = known_outcome(row, refund, sender) {
+        return answer;
+    }
+    match row.state {
+        State::Processing => Ok(recorded(row, sender)),
+        State::Claimed | State::InDoubt | State::Settled | State::NotApplied => {
+            Err(Error::refund_outcome_unknown("the refund is still in doubt"))
+        }
     }
 }
 
-/// A refusal that the second execution of this refund would get, too, for example after a
-/// proxy repeated our POST. So the refund is looked for: found, it happened; not found, it
-/// was refused; no answer, it is not known.
-async fn look(
-    client: &Client,
-    refund: &Refund,
-    times: RefundTimes,
-    refusal: Error,
-) -> Result<Answered<Refunded>, Error> {
-    let query = Query {
-        app_id: refund.app_id.clone(),
-        msn: refund.msn.clone(),
-        order: OrderRef::OrderId(refund.order_id.clone()),
+/// The recorded answer; of an emptied row, its outcome.
+fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
+    let emptied = || Refunded {
+        trade: RefundTrade { state: row.outcome, ..RefundTrade::default() },
+        evidence: Evidence::Reply,
+        replayed: true,
     };
-    let attempts = refusal.context().attempts.unwrap_or_default();
-    match client.query(&query, times.give_up).await {
-        Ok(found) if proves(refund, &found.value) => Ok(Answered {
-            value: Refunded { trade: from_query(found.value), evidence: Evidence::Query },
-            attempts,
-        }),
-        Err(error) if error.fault() == Fault::OrderNotFound => Err(refusal),
-        Ok(_) | Err(_) => Err(refusal.into_refund_outcome_unknown()),
-    }
+    let answer = row.answer.clone().unwrap_or_else(emptied);
+    Answered { value: Refunded { replayed: sender == Sender::Another, ..answer }, attempts: 0 }
 }
 
-/// A refund that was found, as the refund call would have answered it.
-fn from_query(found: Trade) -> RefundTrade {
-    RefundTrade {
-        amount: found.amount,
-        business_id: found.business_id,
-        mis_id: found.mis_id,
-        msn: found.msn,
-        order_id: found.order_id,
-        order_type: found.order_type,
-        ori_mis_id: None,
-        ori_order_id: None,
-        pay_time: found.pay_time,
-        platform: found.platform,
-        platform_id: found.platform_id,
-        result_code: found.result_code,
-        result_message: found.result_message,
-        state: found.state,
-        doubtful: false,
-        unrecognized: found.unrecognized,
+fn unavailable(error: LedgerError) -> Error {
+    Error::new(Fault::LedgerUnavailable).because(error)
+}
+
+fn reused(fields: Vec<&'static str>) -> Error {
+    let rule = "differs from the refund that this order_id was used for";
+    let violations = fields.into_iter().map(|field| Violation { field, rule }).collect();
+    Error::new(Fault::RefundOrderIdReused).with(|context| context.violations = violations)
+}
+
+/// A record that could not be written is said once, and made up for by the resolver.
+fn noted(written: Result<bool, LedgerError>) {
+    if let Err(error) = written {
+        tracing::error!(error = %Chain(&error), "a refund's record was not written");
     }
 }

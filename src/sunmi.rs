@@ -13,6 +13,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::deadline::Deadline;
 use crate::error::{Again, BoxError, Error, Fault};
+use crate::permit::Permit;
 use crate::retry::{self, Policy};
 use crate::trade::{
     AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
@@ -32,8 +33,8 @@ pub use credentials::{Credential, Credentials};
 use fields::Fields;
 use params::{Params, SignedForm};
 use reply::Reply;
-pub use wire::{MAX_REPLY, WireConfig};
-use wire::{SendError, Wire};
+use wire::Wire;
+pub use wire::{Body, HttpReply, MAX_REPLY, SendError, Transport, WireConfig};
 
 /// How Sunmi is called.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ const RETRIES_PER_SECOND: u32 = 10;
 
 /// Calls Sunmi, over one pool of connections.
 pub struct Client {
-    wire: Wire,
+    wire: Box<dyn Transport>,
     credentials: Credentials,
     retry: Policy,
     budget: TpsBudget,
@@ -76,15 +77,6 @@ pub struct Answered<T> {
     pub value: T,
     /// At least 1.
     pub attempts: u32,
-}
-
-/// Until when a refund may be sent, and until when its answer is waited for.
-#[derive(Clone, Copy, Debug)]
-pub struct RefundTimes {
-    /// After this it is not sent again, even where that would be safe.
-    pub send_until: Deadline,
-    /// After this an answer is not waited for.
-    pub give_up: Deadline,
 }
 
 /// One call, ready to be sent as often as need be.
@@ -108,13 +100,18 @@ struct Bounds {
 impl Client {
     /// Opens no connection yet.
     pub fn new(config: &ClientConfig, credentials: Credentials) -> Result<Self, BoxError> {
-        Ok(Self {
-            wire: Wire::new(&config.wire)?,
+        Ok(Self::over(Box::new(Wire::new(&config.wire)?), config, credentials))
+    }
+
+    /// A client that posts by `wire`.
+    pub fn over(wire: Box<dyn Transport>, config: &ClientConfig, credentials: Credentials) -> Self {
+        Self {
+            wire,
             credentials,
             retry: config.retry.clone(),
             budget: TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE),
             places: Arc::new(Semaphore::new(config.max_in_flight)),
-        })
+        }
     }
 
     /// The identities that this client can sign as.
@@ -173,11 +170,13 @@ impl Client {
         }))
     }
 
-    /// Sends a refund (2.2): once, and again only where it surely was not processed.
+    /// Sends a refund (2.2): once, and again only where it surely was not processed, and not
+    /// after `deadline`. Its answer is waited for as long as the permit goes.
     pub async fn refund(
         &self,
+        permit: Permit,
         refund: &Refund,
-        times: RefundTimes,
+        deadline: Deadline,
     ) -> Result<Answered<RefundTrade>, Error> {
         let (name, field, number) = original(&refund.original);
         let mut params = common(&refund.msn);
@@ -186,7 +185,7 @@ impl Client {
         params.set("orderId", refund.order_id.as_str());
         params.set("businessId", refund.business_id.as_str());
         let call = self.prepare(Operation::Refund, &refund.app_id, params, field)?;
-        let reply = self.call(call, Bounds::of_refund(times)).await?;
+        let reply = self.call(call, Bounds::of_refund(&permit, deadline)).await?;
         Ok(reply.map(|reply| match reply {
             Reply::Done(fields) => trades::refund(fields),
             Reply::Processing(fields) => RefundTrade {
@@ -216,6 +215,12 @@ impl Client {
         self.budget.deposit();
         let mut attempts = 0;
         loop {
+            // Asked before each attempt: a process that was paused, or waited long for its
+            // claim, must not send when its time is over.
+            if bounds.send_until.left().is_zero() {
+                let error = Error::new(Fault::DeadlineExceeded);
+                return Err(error.with(|context| context.attempts = Some(attempts)));
+            }
             attempts += 1;
             let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
             let Some(seen) = bounds.give_up.bound(self.attempt(&call)).await else {
@@ -283,10 +288,10 @@ impl Bounds {
         }
     }
 
-    fn of_refund(times: RefundTimes) -> Self {
+    fn of_refund(permit: &Permit, deadline: Deadline) -> Self {
         Self {
-            send_until: times.send_until,
-            give_up: times.give_up,
+            send_until: deadline.min(permit.send_until()),
+            give_up: permit.send_until(),
             given_up: Fault::UpstreamInterrupted,
             repeats: |again| again == Again::Any,
         }

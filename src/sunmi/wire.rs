@@ -1,9 +1,11 @@
 //! The HTTP call itself, on reqwest. This is the only place that says whether a request
 //! that failed may have been sent.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use url::{Host, Url};
@@ -29,17 +31,30 @@ pub struct WireConfig {
     pub proxy: Option<Url>,
 }
 
+/// Posts a form once. [`Wire`] does it over HTTP; a simulation does it in its own time.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Posts `form` to `path`, and waits for a reply as long as an attempt may take.
+    fn post<'a>(
+        &'a self,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>>;
+}
+
 /// An HTTP reply, of any status.
 #[derive(Debug)]
-pub(super) struct HttpReply {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Body,
+pub struct HttpReply {
+    /// The status.
+    pub status: u16,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// What it says.
+    pub body: Body,
 }
 
 /// The body of a reply.
 #[derive(Debug)]
-pub(super) enum Body {
+pub enum Body {
     /// All of it.
     Whole(Bytes),
     /// It is longer than [`MAX_REPLY`]; the rest was not read.
@@ -48,7 +63,7 @@ pub(super) enum Body {
 
 /// An attempt without a reply, by what it tells.
 #[derive(Debug)]
-pub(super) enum SendError {
+pub enum SendError {
     /// Not a byte of the request left.
     NotSent(BoxError),
     /// The request may have been processed.
@@ -102,15 +117,6 @@ impl Wire {
         })
     }
 
-    /// Posts a form once.
-    pub(super) async fn post(&self, path: &str, form: SignedForm) -> Result<HttpReply, SendError> {
-        let attempt = tokio::time::timeout(self.attempt_timeout, self.exchange(path, form));
-        attempt.await.unwrap_or_else(|_| {
-            let timeout = humantime::format_duration(self.attempt_timeout);
-            Err(SendError::MaybeSent(format!("no complete reply within {timeout}").into()))
-        })
-    }
-
     async fn exchange(&self, path: &str, form: SignedForm) -> Result<HttpReply, SendError> {
         let mut url = self.base_url.clone();
         url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
@@ -129,6 +135,22 @@ impl Wire {
             Err(error) => return Err(send_error(error)),
         };
         Ok(HttpReply { status: status.as_u16(), retry_after, body })
+    }
+}
+
+impl Transport for Wire {
+    fn post<'a>(
+        &'a self,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+        Box::pin(async move {
+            let attempt = tokio::time::timeout(self.attempt_timeout, self.exchange(path, form));
+            attempt.await.unwrap_or_else(|_| {
+                let timeout = humantime::format_duration(self.attempt_timeout);
+                Err(SendError::MaybeSent(format!("no complete reply within {timeout}").into()))
+            })
+        })
     }
 }
 

@@ -1,0 +1,132 @@
+//! Finds out what became of a refund that may have happened, with two witnesses: the refund
+//! by its number, and the payment by its total.
+
+use super::evidence::{Found, judge_found, total_is_known};
+use super::{Refunds, noted};
+use crate::deadline::Deadline;
+use crate::error::{BoxError, Chain, Fault};
+use crate::ledger::{Key, Row, State};
+use crate::trade::{Identifier, OrderRef, Query, Refund, Refunded, Trade};
+
+/// What was found of a refund by its number.
+pub(super) enum Look {
+    Found(Box<Refunded>),
+    NotFound,
+    NoAnswer,
+}
+
+impl Refunds {
+    /// Looks for a refund that was refused, and records it if it is found.
+    pub(super) async fn look(&self, refund: &Refund, epoch: i64, deadline: Deadline) -> Look {
+        let query = by_number(refund);
+        match self.client.query(&query, deadline).await {
+            Ok(found) => match judge_found(refund.amount, found.value) {
+                Found::Settled(refunded) => {
+                    noted(self.ledger.settle(refund, epoch, &refunded).await);
+                    Look::Found(Box::new(refunded))
+                }
+                Found::Processing(refunded) => {
+                    let key = Key::of(refund);
+                    noted(self.ledger.processing(&key, epoch, &refunded).await);
+                    Look::Found(Box::new(refunded))
+                }
+                Found::Other => Look::NoAnswer,
+            },
+            Err(error) if error.fault() == Fault::OrderNotFound => Look::NotFound,
+            Err(_) => Look::NoAnswer,
+        }
+    }
+
+    /// Looks once, and records what is proved. What is not proved stays as it is.
+    pub(super) async fn resolve(&self, row: &Row) {
+        if let Err(error) = self.try_resolve(row).await {
+            let why = Chain(error.as_ref());
+            tracing::info!(refund = row.key.order_id.as_str(), %why, "not resolved yet");
+        }
+    }
+
+    async fn try_resolve(&self, row: &Row) -> Result<(), BoxError> {
+        let refund = refund_of(row)?;
+        let deadline = Deadline::after(self.times.ceiling);
+        // A claim may yet be executed until the window is over, so before that its absence
+        // proves nothing. What is known of the payment is read first: a refund that settles
+        // meanwhile makes the total larger than what is known, never smaller.
+        let window = self.times.settle_window;
+        let known = match row.state == State::InDoubt && row.is_past(window) {
+            true => Some(self.ledger.refunded(row).await?),
+            false => None,
+        };
+        match self.client.query(&by_number(&refund), deadline).await {
+            Ok(found) => self.record(row, &refund, found.value).await,
+            Err(error) if error.fault() == Fault::OrderNotFound => match known {
+                Some(known) => self.judge_absent(row, &refund, known, deadline).await,
+                None => Err("not found by its number; it may yet be executed".into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn record(&self, row: &Row, refund: &Refund, found: Trade) -> Result<(), BoxError> {
+        match judge_found(refund.amount, found) {
+            Found::Settled(refunded) => {
+                self.ledger.settle(refund, row.epoch, &refunded).await?;
+                Ok(())
+            }
+            Found::Processing(refunded) => {
+                if row.state != State::Processing {
+                    self.ledger.processing(&row.key, row.epoch, &refunded).await?;
+                }
+                Ok(())
+            }
+            Found::Other => Err("something else was found under the refund's number".into()),
+        }
+    }
+
+    /// The refund is not found by its number, which the document does not promise. The
+    /// payment is the second witness.
+    async fn judge_absent(
+        &self,
+        row: &Row,
+        refund: &Refund,
+        known: i64,
+        deadline: Deadline,
+    ) -> Result<(), BoxError> {
+        let query = Query {
+            app_id: refund.app_id.clone(),
+            msn: refund.msn.clone(),
+            order: refund.original.clone(),
+        };
+        let original = self.client.query(&query, deadline).await?.value;
+        if !total_is_known(&original, known) {
+            return Err("the payment's total is not what is known to be refunded of it".into());
+        }
+        match self.ledger.judge_not_applied(row, self.times.settle_window).await? {
+            true => Ok(()),
+            false => Err("another refund of the payment is too recent to judge".into()),
+        }
+    }
+}
+
+fn by_number(refund: &Refund) -> Query {
+    Query {
+        app_id: refund.app_id.clone(),
+        msn: refund.msn.clone(),
+        order: OrderRef::OrderId(refund.order_id.clone()),
+    }
+}
+
+/// The refund that a row is of.
+fn refund_of(row: &Row) -> Result<Refund, &'static str> {
+    let identifier = |text: &str| Identifier::parse(text.to_owned());
+    let refund = (|| {
+        Some(Refund {
+            app_id: row.key.app_id.clone(),
+            msn: identifier(&row.msn)?,
+            amount: row.amount?,
+            original: row.original.clone(),
+            order_id: row.key.order_id.clone(),
+            business_id: identifier(&row.business_id)?,
+        })
+    })();
+    refund.ok_or("the row has been emptied")
+}
