@@ -10,10 +10,12 @@ use tonic::{Request, Response, Status};
 
 use crate::deadline::Limits;
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
 use crate::trade::{AppIds, Operation};
 
+mod commit;
 mod convert;
 mod edge;
 pub mod pb;
@@ -35,12 +37,13 @@ pub struct Trades {
     app_ids: AppIds,
     client: Arc<Client>,
     refunds: Refunds,
+    metrics: Arc<Metrics>,
 }
 
 impl Trades {
     /// Reads go to `client`, refunds to `refunds`.
-    pub fn new(client: Arc<Client>, refunds: Refunds) -> Self {
-        Self { app_ids: client.app_ids(), client, refunds }
+    pub fn new(client: Arc<Client>, refunds: Refunds, metrics: Arc<Metrics>) -> Self {
+        Self { app_ids: client.app_ids(), client, refunds, metrics }
     }
 
     /// The service as it is served: behind its edge, with its limits.
@@ -67,9 +70,12 @@ impl Trades {
         call: &Call,
         request: pb::RefundRequest,
     ) -> Result<Answered<pb::RefundResponse>, Error> {
-        let refund = convert::refund(request, &self.app_ids)?;
-        let refunded = self.refunds.refund(refund, call.deadline, &call.begun).await?;
-        Ok(refunded.map(convert::refund_response))
+        let answer = match convert::refund(request, &self.app_ids) {
+            Ok(refund) => self.refunds.refund(refund, call.deadline, &call.begun).await,
+            Err(invalid) => Err(invalid),
+        };
+        self.metrics.count_refund(answer.as_ref().map(|answer| &answer.value));
+        Ok(answer?.map(convert::refund_response))
     }
 
     async fn swipe_query(

@@ -162,10 +162,11 @@ pub(super) fn query_response(trade: Trade) -> pb::QueryResponse {
 }
 
 pub(super) fn refund_response(refunded: Refunded) -> pb::RefundResponse {
-    let Refunded { trade, evidence } = refunded;
+    let Refunded { trade, evidence, replayed } = refunded;
     let evidence = match evidence {
         Evidence::Reply => pb::RefundEvidence::Reply,
         Evidence::Query => pb::RefundEvidence::Query,
+        Evidence::Operator => pb::RefundEvidence::Operator,
     };
     pb::RefundResponse {
         amount_minor: trade.amount,
@@ -183,7 +184,7 @@ pub(super) fn refund_response(refunded: Refunded) -> pb::RefundResponse {
         result_message: trade.result_message,
         state: trade_state(trade.state),
         evidence: evidence.into(),
-        replayed: false,
+        replayed,
         unrecognized: trade.unrecognized,
     }
 }

@@ -16,6 +16,7 @@ use tonic::{Code, Request, Response, Status};
 use tower::Service;
 use uuid::Uuid;
 
+use super::commit::commit;
 use super::status::status;
 use crate::deadline::{Deadline, Limits, parse_grpc_timeout};
 use crate::error::{Chain, Error, Fault, Violation};
@@ -177,14 +178,18 @@ where
         }
         request.extensions_mut().insert(call.clone());
         let method = AssertUnwindSafe(self.service.call(request)).catch_unwind();
-        Box::pin(async move {
+        let answer = Box::pin(async move {
             let until = Deadline::after(call.deadline.left() + GRACE);
             match until.bound(method).await {
                 Some(Ok(response)) => response.map(|response| call.detailed(response)),
                 Some(Err(_panic)) => Ok(call.unanswered(Error::new(Fault::Internal)).into_http()),
                 None => Ok(call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http()),
             }
-        })
+        });
+        match operation {
+            Operation::Refund => Box::pin(async { Ok(commit(answer)) }),
+            Operation::Query | Operation::SwipeQuery => answer,
+        }
     }
 }
 
