@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod help;
+mod refunds;
 
 use crate::config::{self, Config, ConfigFault, Sources};
 use crate::error::{BoxError, Chain, Fault};
@@ -71,6 +72,17 @@ enum Command {
     /// every setting with the value in force. Faults are listed by name, never by value.
     #[command(after_help = help::CHECK_CONFIG)]
     CheckConfig(Serve),
+    /// Look into the refund ledger, and decide what cannot be found out
+    Refunds {
+        /// A configuration file, in TOML
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        /// Whose refund, where several app_ids have used its number
+        #[arg(long, value_name = "ID", global = true)]
+        app_id: Option<String>,
+        #[command(subcommand)]
+        action: refunds::Action,
+    },
     /// Explain an error by Sunmi's code or by its reason, such as E22
     ///
     /// Says the gRPC status, what it means for a refund, whether this server tries again by
@@ -82,7 +94,7 @@ enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct Serve {
     /// A configuration file, in TOML
     #[arg(long, value_name = "FILE")]
@@ -131,6 +143,12 @@ pub fn main(
             print!("{}", config.to_toml());
             ExitCode::SUCCESS
         }),
+        Command::Refunds { config, app_id, action } => {
+            let flags = Serve { config, ..Serve::default() };
+            with_config(&flags, env, |config, env| {
+                run(env, async { refunds::run(&config, action, app_id.as_deref()).await })
+            })
+        }
         Command::Explain { name } => explain(name.as_deref()),
     }
 }

@@ -15,11 +15,13 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use url::Url;
 
-use crate::admin::{self, Readiness};
+use crate::admin::{self, Readiness, Seen};
 use crate::api::{Trades, pb};
 use crate::config::{Config, Shutdown, Upstream};
 use crate::deadline::Deadline;
 use crate::error::BoxError;
+use crate::ledger::{Access, Ledger};
+use crate::metrics::Metrics;
 use crate::refund::Refunds;
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::Client;
@@ -65,15 +67,26 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
+    let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
     let base_url = upstream(&config).await?;
     let client = Arc::new(Client::new(&config.client(base_url), config.credentials.clone())?);
     let refund_tasks = TaskTracker::new();
-    let refunds = Refunds::new(Arc::clone(&client), refund_tasks.clone(), config.refund.clone());
-    let trades = Trades::new(client, refunds).into_service(config.deadlines.clone());
+    let refunds = Refunds::new(
+        Arc::clone(&client),
+        ledger.clone(),
+        refund_tasks.clone(),
+        config.refund.clone(),
+    );
+    let stop = CancellationToken::new();
+    let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
+    let metrics = Arc::new(Metrics::default());
+    let trades =
+        Trades::new(client, refunds, Arc::clone(&metrics)).into_service(config.deadlines.clone());
 
     let readiness = Readiness::default();
+    let seen = Seen { readiness: readiness.clone(), metrics, ledger };
     let admin_address = listeners.admin.local_addr()?;
-    let admin = tokio::spawn(admin::serve(listeners.admin, readiness.clone()));
+    let admin = tokio::spawn(admin::serve(listeners.admin, seen));
 
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, ServingStatus::NotServing).await;
@@ -86,13 +99,12 @@ pub async fn run(
 
     let address = listeners.grpc.local_addr()?;
     let incoming = TcpIncoming::from(listeners.grpc).with_nodelay(Some(true));
-    let stop = CancellationToken::new();
     let mut server = tokio::spawn(serve(router, incoming, stop.clone()));
     report(&health, ServingStatus::Serving).await;
     readiness.set(true);
     tracing::info!(%address, admin = %admin_address, "serving");
 
-    let parts = Parts { health, readiness, stop, refund_tasks };
+    let parts = Parts { health, readiness, stop, refund_tasks, resolver };
     tokio::select! {
         ended = &mut server => ended??,
         () = shutdown => drain(&config.shutdown, parts, server).await,
@@ -174,6 +186,7 @@ struct Parts {
     readiness: Readiness,
     stop: CancellationToken,
     refund_tasks: TaskTracker,
+    resolver: JoinHandle<()>,
 }
 
 /// Stops: says so, goes on serving for a while, takes no more, and waits for what is under
@@ -197,6 +210,8 @@ async fn drain(
     let deadline = Deadline::after(shutdown.drain);
     let served = deadline.bound(&mut server).await.is_some();
     let refunds = deadline.bound(parts.refund_tasks.wait()).await.is_some();
+    // It stops between two steps. What is left in doubt is the next process's.
+    let _ = deadline.bound(parts.resolver).await;
     if !served {
         server.abort();
     }
