@@ -29,6 +29,11 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 /// The headers of a call that was accepted. What `answer` comes to follows as the body.
 pub(super) fn commit(answer: Answer) -> Response<Body> {
+    let answer = Box::pin(async {
+        // Lets the connection's task write the headers before the work begins.
+        tokio::task::yield_now().await;
+        answer.await
+    });
     let mut response = Response::new(Body::new(Committed::Waiting(answer)));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(CONTENT_TYPE, grpc);
