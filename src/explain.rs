@@ -95,7 +95,7 @@ fn on_refund(on_refund: OnRefund) -> &'static str {
         OnRefund::NotApplied => "no money moved: NOT_APPLIED",
         OnRefund::Look => "looked for first; if not found, NOT_APPLIED",
         OnRefund::NotAttempted => "nothing sent in this call: NOT_ATTEMPTED",
-        OnRefund::Unknown => "answered as REFUND_OUTCOME_UNKNOWN",
+        OnRefund::Unknown => "looked for; if not settled, REFUND_OUTCOME_UNKNOWN",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Config, Upstream};
+use super::{Config, DAY, Upstream};
 
 impl Config {
     /// The configuration as the TOML file that would give it, with secrets redacted.
@@ -66,6 +66,11 @@ fn quoted(text: impl Display) -> String {
     toml::Value::String(text.to_string()).to_string()
 }
 
+/// Whole days as days: humantime would make months and years of them, in hours and seconds.
 fn duration(duration: Duration) -> String {
-    quoted(humantime::format_duration(duration))
+    let (days, rest) = (duration.as_secs() / DAY, duration.as_secs() % DAY);
+    match rest {
+        0 if days > 0 && duration.subsec_nanos() == 0 => quoted(format!("{days}d")),
+        _ => quoted(humantime::format_duration(duration)),
+    }
 }
