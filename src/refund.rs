@@ -81,6 +81,9 @@ enum Sender {
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
+/// How long to wait before a record that could not be written is tried again.
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
+
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
     pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, times: Times) -> Self {
@@ -154,7 +157,7 @@ impl Refunds {
         let answered = |value| Answered { value, attempts };
         match verdict {
             Verdict::Settled(refunded) => {
-                noted(self.ledger.settle(&refund, epoch, &refunded).await);
+                self.settle(refund, epoch, &refunded).await;
                 Ok(answered(refunded))
             }
             Verdict::Processing(refunded) => {
@@ -172,6 +175,24 @@ impl Refunds {
             },
             Verdict::Doubt(error) => self.doubt(refund, epoch, error, deadline).await,
         }
+    }
+
+    /// Records how a refund ended. If that fails it is tried again behind the caller's back,
+    /// for as long as the claim's lease may last: this evidence is not to be had again from
+    /// an upstream that does not find refunds by their number.
+    async fn settle(&self, refund: Refund, epoch: i64, refunded: &Refunded) {
+        let Err(error) = self.ledger.settle(&refund, epoch, refunded).await else { return };
+        noted(Err(error));
+        let (ledger, refunded) = (self.ledger.clone(), refunded.clone());
+        let until = Deadline::after(self.times.ceiling);
+        self.tasks.spawn(async move {
+            while !until.left().is_zero() {
+                tokio::time::sleep(RECORD_PAUSE.min(until.left())).await;
+                if ledger.settle(&refund, epoch, &refunded).await.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Nothing was executed under this claim. If the row says otherwise by now, the row is

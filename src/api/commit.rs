@@ -25,7 +25,8 @@ const GRPC_STATUS: &str = "grpc-status";
 const PUSHBACK: (HeaderName, HeaderValue) =
     (HeaderName::from_static("grpc-retry-pushback-ms"), HeaderValue::from_static("-1"));
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+/// What a call comes to.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// The headers of a call that was accepted. What `answer` comes to follows as the body.
 pub(super) fn commit(answer: Answer) -> Response<Body> {

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tonic::{Code, Request, Response, Status};
 use tower::Service;
 use uuid::Uuid;
 
-use super::commit::commit;
+use super::commit::{Answer, commit};
 use super::status::status;
 use crate::deadline::{Deadline, Limits, parse_grpc_timeout};
 use crate::error::{Chain, Error, Fault, Violation};
@@ -96,7 +95,7 @@ impl Call {
         status(error, self.operation, &self.request_id)
     }
 
-    /// The status of a call that its method was not given, or did not answer.
+    /// The status of a call that its method did not answer.
     fn unanswered(&self, error: Error) -> Status {
         let error = error.with(|context| context.attempts = None);
         match self.begun.get() {
@@ -148,48 +147,54 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: HttpRequest<Body>) -> Self::Future {
+    fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
         let Some(operation) = operation(request.uri().path()) else {
             // tonic answers UNIMPLEMENTED.
             return Box::pin(self.service.call(request));
         };
+        let answer = self.answer(request, operation);
+        match operation {
+            Operation::Refund => Box::pin(async { Ok(commit(answer)) }),
+            Operation::Query | Operation::SwipeQuery => answer,
+        }
+    }
+}
+
+impl<S> Edge<S>
+where
+    S: Service<HttpRequest<Body>, Response = HttpResponse<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    /// What the method answers, in time, or what is said in its place.
+    fn answer(&mut self, mut request: HttpRequest<Body>, operation: Operation) -> Answer {
         let request_id = request_id(request.headers());
-        let (call, open) = match timeout(request.headers()) {
-            Ok(asked) => {
-                let granted = self.limits.grant(asked);
-                let call = Call::open(operation, request_id, granted);
-                (call, !granted.is_zero())
-            }
-            Err(violation) => {
-                let call = Call::open(operation, request_id, Duration::ZERO);
-                let status = call.refuse(&Error::invalid(vec![violation]));
-                return Box::pin(async { Ok(status.into_http()) });
-            }
+        let granted = timeout(request.headers()).map(|asked| self.limits.grant(asked));
+        let open = granted.as_ref().copied().unwrap_or_default();
+        let call = Call::open(operation, request_id, open);
+        let refused = match granted {
+            Err(violation) => Some(Error::invalid(vec![violation])),
+            Ok(Duration::ZERO) => Some(Error::new(Fault::DeadlineExceeded)),
+            Ok(_) => None,
         };
-        if !open {
-            let status = call.unanswered(Error::new(Fault::DeadlineExceeded));
-            return Box::pin(async { Ok(status.into_http()) });
+        if let Some(error) = refused {
+            return Box::pin(async move { Ok(call.refuse(&error).into_http()) });
         }
         request.extensions_mut().insert(call.clone());
         let method = AssertUnwindSafe(self.service.call(request)).catch_unwind();
-        let answer = Box::pin(async move {
+        Box::pin(async move {
             let until = Deadline::after(call.deadline.left() + GRACE);
             match until.bound(method).await {
                 Some(Ok(response)) => response.map(|response| call.detailed(response)),
                 Some(Err(_panic)) => Ok(call.unanswered(Error::new(Fault::Internal)).into_http()),
                 None => Ok(call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http()),
             }
-        });
-        match operation {
-            Operation::Refund => Box::pin(async { Ok(commit(answer)) }),
-            Operation::Query | Operation::SwipeQuery => answer,
-        }
+        })
     }
 }
 
@@ -222,6 +227,7 @@ fn request_id(headers: &HeaderMap) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
     use tower::ServiceExt;
 
     use super::*;
@@ -245,7 +251,11 @@ mod tests {
         let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"));
         let request = request.body(Body::empty()).expect("a request");
         let Ok(response) = Edge::new(service, limits).oneshot(request).await;
-        Status::from_header_map(response.headers()).expect("a status")
+        let headers = response.headers().clone();
+        let trailers = response.into_body().collect().await.expect("a body").trailers().cloned();
+        // A Refund's headers are sent before its status is known.
+        let status = if method == "Refund" { trailers.expect("trailers") } else { headers };
+        Status::from_header_map(&status).expect("a status")
     }
 
     fn details(status: &Status) -> (Code, pb::TradeError) {

@@ -41,6 +41,7 @@ pub(crate) fn settings(upstream: SocketAddr) -> Sources {
         ("SUNMI_TRADE__UPSTREAM__BASE_URL", &base_url),
         ("SUNMI_TRADE__RETRY__BASE_DELAY", "1ms"),
         ("SUNMI_TRADE__SHUTDOWN__DELAY", "0s"),
+        ("SUNMI_TRADE__REFUND__LEDGER", "memory"),
     ];
     with(Sources::default(), &env)
 }
