@@ -2,7 +2,8 @@
 //!
 //! It is as little helpful as the document lets Sunmi be: a refund's number is no
 //! idempotency key here, so a refund that is sent twice is executed twice, if the balance
-//! allows; and whether refunds can be looked up by their number can be switched off.
+//! allows; whether refunds can be looked up by their number can be switched off; queries
+//! may show refunds late; and refunds may take time, and fail in the end.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +136,26 @@ pub(super) enum Day {
     Today,
 }
 
-/// A refund that moved money.
+/// How a refund goes once it is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Course {
+    /// How many seconds it is under way, in state 1.
+    pub seconds: i64,
+    /// Whether it fails in the end, and gives the money back.
+    pub fails: bool,
+}
+
+/// What the books keep of a refund beside its order.
+#[derive(Debug)]
+struct Accepted {
+    at: i64,
+    /// Where its orders are: the payment, and the refund.
+    payment: usize,
+    refund: usize,
+    course: Course,
+}
+
+/// A refund that moved money; if its order has failed since, the money is back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Execution {
     /// The refund's own number.
@@ -153,6 +173,9 @@ pub struct Book {
     orders: Vec<Order>,
     cards: Vec<Card>,
     executions: Vec<Execution>,
+    accepted: Vec<Accepted>,
+    course: Course,
+    lag: i64,
     refunds_queryable: bool,
 }
 
@@ -168,6 +191,9 @@ impl Book {
             orders: samples::orders(now),
             cards: samples::cards(),
             executions: Vec::new(),
+            accepted: Vec::new(),
+            course: Course::default(),
+            lag: 0,
             refunds_queryable: true,
         }
     }
@@ -175,6 +201,16 @@ impl Book {
     /// Whether a query by a refund's number finds the refund.
     pub fn set_refunds_queryable(&mut self, queryable: bool) {
         self.refunds_queryable = queryable;
+    }
+
+    /// Queries show a refund, and its payment's total with it, so many seconds late.
+    pub fn set_lag(&mut self, seconds: i64) {
+        self.lag = seconds;
+    }
+
+    /// How the refunds go that are accepted from now on.
+    pub fn set_course(&mut self, course: Course) {
+        self.course = course;
     }
 
     /// Enters a payment, found by this number.
@@ -194,8 +230,9 @@ impl Book {
 
     /// What Sunmi does and answers; `now` in Unix seconds.
     pub fn handle(&mut self, endpoint: Endpoint, form: &Form, now: i64) -> Reply {
+        self.finish(now);
         let handled = self.admit(form).and_then(|()| match endpoint {
-            Endpoint::Query => self.query(form),
+            Endpoint::Query => self.query(form, now),
             Endpoint::Refund => self.refund(form, now),
             Endpoint::SwipeQuery => self.swipe_query(form, now),
         });
@@ -224,13 +261,38 @@ impl Book {
         demanded.map_or(Ok(()), |code| Err(Reply::refusal(code)))
     }
 
+    /// Ends the refunds whose time has come.
+    pub fn finish(&mut self, now: i64) {
+        for Accepted { at, payment, refund, course } in &self.accepted {
+            if self.orders[*refund].state != "1" || at + course.seconds > now {
+                continue;
+            }
+            let end = if course.fails { "5" } else { "3" };
+            self.orders[*refund].state = end.to_owned();
+            if course.fails {
+                self.orders[*payment].refunded -= self.orders[*refund].amount;
+            }
+        }
+    }
+
     /// 2.1.
-    fn query(&self, form: &Form) -> Result<Value, Reply> {
+    fn query(&self, form: &Form, now: i64) -> Result<Value, Reply> {
+        let hidden = |it: &&Accepted| it.at + self.lag > now;
         let at = self
             .find(form, ["misId", "orderId", "platformId"])
             .ok_or_else(|| Reply::missing("sunmi_order_no "))?
+            .filter(|at| !self.accepted.iter().filter(hidden).any(|it| it.refund == *at))
             .ok_or_else(|| Reply::refusal("E19"))?;
-        Ok(self.orders[at].as_query_data())
+        let not_shown: i64 = self
+            .accepted
+            .iter()
+            .filter(hidden)
+            .filter(|it| it.payment == at && self.orders[it.refund].state != "5")
+            .map(|it| self.orders[it.refund].amount)
+            .sum();
+        let mut shown = self.orders[at].clone();
+        shown.refunded -= not_shown;
+        Ok(shown.as_query_data())
     }
 
     /// 2.2.
@@ -256,15 +318,17 @@ impl Book {
             pay_time: now,
         });
         let refund = original.refunded_as(number, amount, &numbers);
-        let data = refund.as_refund_data(original, &numbers);
         self.executions.push(Execution {
             order_id: number.to_owned(),
             original: original.name().to_owned(),
             amount,
         });
         self.orders[at].refunded += amount;
+        let (payment, refund_at, course) = (at, self.orders.len(), self.course);
+        self.accepted.push(Accepted { at: now, payment, refund: refund_at, course });
         self.orders.push(refund);
-        Ok(data)
+        self.finish(now);
+        Ok(self.orders[refund_at].as_refund_data(&self.orders[at], &numbers))
     }
 
     /// 2.3.
@@ -355,7 +419,8 @@ impl Order {
             platform: self.platform.clone(),
             platform_id: numbers.platform_id.clone(),
             refunded: 0,
-            state: "3".to_owned(),
+            // Until `finish`.
+            state: "1".to_owned(),
         }
     }
 
@@ -551,6 +616,42 @@ mod tests {
         assert_eq!(query(book, "orderId", "DEMO-1").data.unwrap()["refunded"], "100");
         book.set_refunds_queryable(false);
         assert_eq!(query(book, "orderId", "R1").code, "E19");
+    }
+
+    #[test]
+    fn queries_show_a_refund_as_late_as_they_lag() {
+        let book = &mut book();
+        book.set_lag(5);
+        refund(book, "R1", "DEMO-1", "100");
+        for (seconds, refunded, found) in [(0, "0", "E19"), (4, "0", "E19"), (5, "100", "1")] {
+            let mut query = |name: &str| {
+                book.handle(Endpoint::Query, &signed(&[("orderId", name)]), NOW + seconds)
+            };
+            assert_eq!(query("DEMO-1").data.unwrap()["refunded"], refunded, "{seconds}");
+            assert_eq!(query("R1").code, found, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_refund_takes_its_course_and_gives_the_money_back_if_it_fails() {
+        let book = &mut book();
+        let table = [
+            ("R1", Course { seconds: 0, fails: false }, "3", "3", "100"),
+            ("R2", Course { seconds: 0, fails: true }, "5", "5", "100"),
+            ("R3", Course { seconds: 9, fails: false }, "1", "3", "200"),
+            ("R4", Course { seconds: 9, fails: true }, "1", "5", "200"),
+        ];
+        for (number, course, at_once, in_the_end, refunded) in table {
+            book.set_course(course);
+            let data = refund(book, number, "DEMO-1", "100").data.unwrap();
+            assert_eq!(data["state"], at_once, "{number}");
+            let mut later = |name: &str| {
+                let form = signed(&[("orderId", name)]);
+                book.handle(Endpoint::Query, &form, NOW + 9).data.unwrap()
+            };
+            assert_eq!(later(number)["state"], in_the_end, "{number}");
+            assert_eq!(later("DEMO-1")["refunded"], refunded, "{number}");
+        }
     }
 
     #[test]
