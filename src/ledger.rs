@@ -232,11 +232,19 @@ impl Ledger {
         Changes { changed: self.changes.subscribe(), key: key.clone() }
     }
 
-    /// The same ledger by another clock.
+    /// The same ledger as another process has it: by this clock, and told only of the
+    /// changes that it makes itself.
     #[must_use]
     pub fn by_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self.changes = broadcast::Sender::new(CHANGES_TOLD);
         self
+    }
+
+    /// Whether no statement is under way. Until then, time that is not the world's has to
+    /// stand still.
+    pub fn is_idle(&self) -> bool {
+        self.pool.num_idle() == self.pool.size() as usize
     }
 
     /// The SQL of this text, in which `{now}` is the database's time in milliseconds. No
