@@ -166,11 +166,13 @@ fn lock(path: &Path) -> Result<File> {
 }
 
 /// One connection, kept for ever: SQLite writes one at a time anyway, and a ledger in memory
-/// lives as long as its connection.
+/// lives as long as its connection. It is not tested before use: whoever gave up during the
+/// test would close it.
 async fn sqlite(url: &str) -> Result<AnyPool> {
     let options = AnyPoolOptions::new()
         .min_connections(1)
         .max_connections(1)
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .after_connect(|connection, _| {
@@ -200,4 +202,23 @@ async fn postgres(url: &str) -> Result<AnyPool> {
             })
         });
     Ok(options.connect(url).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ledger_in_memory_outlives_statements_that_are_given_up() {
+        let ledger = Ledger::open(&Location::Memory, "test", Access::Serve).await.unwrap();
+        for _ in 0..20 {
+            while !ledger.is_idle() {
+                tokio::task::yield_now().await;
+            }
+            assert!(ledger.list(None, 1).now_or_never().is_none());
+            assert!(ledger.list(None, 1).await.unwrap().is_empty());
+        }
+    }
 }
