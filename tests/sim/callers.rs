@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use sunmi_trade::deadline::Deadline;
 use sunmi_trade::error::{Chain, Error, Fault};
+use sunmi_trade::ledger::Row;
 use sunmi_trade::refund::Begun;
 use sunmi_trade::sandbox::credential;
 use sunmi_trade::sunmi::Answered;
 use sunmi_trade::trade::{Identifier, OrderRef, Refund, Refunded, TradeState};
 
+use crate::options::CEILING;
 use crate::replica::{Process, Replica};
 use crate::rng::Rng;
 use crate::world::World;
@@ -84,6 +86,34 @@ impl Callers {
         self.calls.lock().unwrap().clone()
     }
 
+    /// Asks for each of these once more, as it stands in the ledger.
+    pub async fn repeat(&self, rows: &[Row]) -> Vec<(Row, Told)> {
+        let mut told = Vec::new();
+        for row in rows {
+            let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+            let refund = Refund {
+                app_id: row.key.app_id.clone(),
+                msn: id(&row.msn),
+                amount: row.amount.unwrap(),
+                original: row.original.clone(),
+                order_id: row.key.order_id.clone(),
+                business_id: id(&row.business_id),
+            };
+            let original = row.original.named().1.as_str();
+            let plan = Plan {
+                at: Duration::ZERO,
+                refund,
+                payment: original.trim_end_matches("-MIS").to_owned(),
+                replica: told.len(),
+                deadline: CEILING,
+                hangs_up: None,
+                repeats: 0,
+            };
+            told.push((row.clone(), self.call_once(&plan, 0).await.unwrap_or(Told::Nothing)));
+        }
+        told
+    }
+
     fn plans(&self) -> Vec<Plan> {
         let mut plans = Vec::new();
         for number in 0..self.world.options.numbers {
@@ -93,7 +123,7 @@ impl Callers {
             for _ in 0..rng.below(4) {
                 let latest = rng.pick(&[100, 2_000, 45_000]);
                 at += rng.ms(0..latest);
-                plans.push(self.repeat(rng, &first, at));
+                plans.push(self.another(rng, &first, at));
             }
             plans.push(first);
         }
@@ -118,7 +148,7 @@ impl Callers {
         }
     }
 
-    fn repeat(&self, rng: &mut Rng, first: &Plan, at: Duration) -> Plan {
+    fn another(&self, rng: &mut Rng, first: &Plan, at: Duration) -> Plan {
         let other = self.plan(rng, first.refund.order_id.as_str());
         match rng.chance(self.world.options.other_content) {
             true => Plan { at, ..other },

@@ -18,6 +18,8 @@ pub struct Left {
     pub sent: Vec<Sent>,
     pub rows: Vec<Row>,
     pub calls: Vec<Call>,
+    /// What was told, in the end, to who asked again for what stood in the ledger.
+    pub repeated: Vec<(Row, Told)>,
     pub queryable: bool,
 }
 
@@ -39,7 +41,8 @@ impl Left {
                 format!("{number}: its row is {}, but {why}: {row:?}", row.state.name())
             })
         });
-        executed.chain(calls).chain(rows).filter_map(Result::err).collect()
+        let repeated = self.repeated.iter().map(|(row, told)| judge_repeat(row, *told));
+        executed.chain(calls).chain(rows).chain(repeated).filter_map(Result::err).collect()
     }
 
     /// A refund that failed gave its money back: it is as if it had not been.
@@ -181,6 +184,20 @@ impl Left {
         let (number, ended) = (call.refund.order_id.clone(), call.ended);
         self.sent.iter().filter(move |it| it.number == number.as_str() && it.at < ended)
     }
+}
+
+/// What is known is told again; what is known not to have happened is tried again.
+fn judge_repeat(row: &Row, told: Told) -> Verdict {
+    let holds = match (row.state, told) {
+        (State::Settled, Told::Refunded(state)) => row.outcome == Some(state),
+        (State::NotApplied, Told::Refunded(TradeState::Succeeded)) => true,
+        (State::NotApplied, Told::Failed(Fault::OrderNotFound | Fault::RefundAmountWrong)) => true,
+        (State::Processing, Told::Refunded(TradeState::Processing | TradeState::Created)) => true,
+        (State::InDoubt, Told::Failed(Fault::RefundOutcomeUnknown)) => true,
+        _ => false,
+    };
+    let number = row.key.order_id.as_str();
+    ensure(holds, || format!("{number}: asked for again, it was told {told:?}: {row:?}"))
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {

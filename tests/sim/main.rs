@@ -61,6 +61,7 @@ async fn live(world: Arc<World>, ledger: Ledger) -> Run {
     tokio::time::sleep(world.options.faults_until).await;
     world.end_faults();
     settle(&world, &ledger).await;
+    let repeated = callers.repeat(&ledger.list(None, i64::MAX).await.unwrap()).await;
     let (executions, orders, sent) = upstream.books();
     let left = Left {
         executions,
@@ -68,6 +69,7 @@ async fn live(world: Arc<World>, ledger: Ledger) -> Run {
         sent,
         rows: ledger.list(None, i64::MAX).await.unwrap(),
         calls: callers.calls(),
+        repeated,
         queryable: world.options.queryable,
     };
     Run { left, trace: world.trace() }

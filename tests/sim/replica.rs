@@ -74,7 +74,7 @@ impl Life {
         if !self.world.is_faulty() || !rng.chance(self.world.options.pause) {
             return before;
         }
-        let pause = if rng.chance(0.2) { rng.ms(8_000..45_000) } else { rng.ms(10..8_000) };
+        let pause = if rng.chance(0.3) { rng.ms(8_000..60_000) } else { rng.ms(10..8_000) };
         // Its first poll moves the clock; what it would then wait for is not needed.
         let _ = tokio::time::advance(pause).now_or_never();
         self.world.tell(format_args!("{}: a statement takes {pause:?}", self.name));
