@@ -9,14 +9,19 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, Executor, SqlSafeStr};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor, SqlSafeStr};
 use tokio::sync::broadcast;
 
 use super::{CHANGES_TOLD, Clock, Ledger, LedgerError, Result};
+use crate::error::BoxError;
 
 /// The tables, in the order in which they came to be.
 const MIGRATIONS: [(&str, &str); 1] =
     [("refunds", include_str!("../../migrations/0001_refunds.sql"))];
+
+/// So often is the opening of an SQLite file tried, if others open it as well.
+const SQLITE_TRIES: u32 = 5;
+const SQLITE_PAUSE: Duration = Duration::from_millis(50);
 
 /// So many connections to PostgreSQL are kept at most.
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -72,6 +77,18 @@ fn shown_url(url: &str) -> String {
     url.to_string()
 }
 
+/// FULL: a commit is on the disk before the refund is sent.
+const SQLITE_SETTINGS: [&str; 3] =
+    ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 5000"];
+
+/// A commit is on the disk before the refund is sent, whatever the server's default; and no
+/// statement hangs for longer than a caller would wait.
+const POSTGRES_SETTINGS: [&str; 3] = [
+    "SET synchronous_commit = on",
+    "SET statement_timeout = '5s'",
+    "SET default_transaction_isolation = 'read committed'",
+];
+
 /// What a ledger is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -87,21 +104,18 @@ impl Ledger {
     /// # Errors
     /// What kept it from being opened: not to be reached, in use, or of another upstream.
     pub async fn open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
+        Self::try_open(location, upstream, access).await.map_err(|LedgerError(cause)| {
+            LedgerError::new(NotOpened { at: location.shown(), cause })
+        })
+    }
+
+    async fn try_open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
         install_default_drivers();
         let lock = match (location, access) {
             (Location::Sqlite(path), Access::Serve) => Some(Arc::new(lock(path)?)),
             _ => None,
         };
-        let (pool, clock) = match location {
-            Location::Memory => (sqlite("sqlite::memory:").await?, Clock::Sqlite),
-            Location::Sqlite(path) => {
-                let mode = if access == Access::Serve { "rwc" } else { "rw" };
-                let url = format!("sqlite://{}?mode={mode}", path.display());
-                (sqlite(&url).await?, Clock::Sqlite)
-            }
-            Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
-        };
-        migrator().run(&pool).await.map_err(|error| LedgerError(error.into()))?;
+        let (pool, clock) = prepare(location, access).await?;
         let (changes, _) = broadcast::channel(CHANGES_TOLD);
         let ledger = Self { pool, clock, changes, _lock: lock };
         ledger.belong_to(upstream).await?;
@@ -129,6 +143,45 @@ impl Ledger {
         }
         Err(LedgerError(format!("it belongs to the upstream {of}, not to {upstream}").into()))
     }
+}
+
+/// Which ledger could not be opened, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{at} was not opened")]
+struct NotOpened {
+    at: String,
+    #[source]
+    cause: BoxError,
+}
+
+/// Connects and brings the tables up to date. PostgreSQL is locked for this. SQLite cannot
+/// be: of two processes that begin at once, one may fail, and then finds the work done.
+async fn prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)> {
+    let mut tries = match location {
+        Location::Memory | Location::Postgres(_) => 1,
+        Location::Sqlite(_) => SQLITE_TRIES,
+    };
+    loop {
+        tries -= 1;
+        match try_prepare(location, access).await {
+            Err(_) if tries > 0 => tokio::time::sleep(SQLITE_PAUSE).await,
+            prepared => return prepared,
+        }
+    }
+}
+
+async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)> {
+    let (pool, clock) = match location {
+        Location::Memory => (sqlite("sqlite::memory:").await?, Clock::Sqlite),
+        Location::Sqlite(path) => {
+            let mode = if access == Access::Serve { "rwc" } else { "rw" };
+            let url = format!("sqlite://{}?mode={mode}", path.display());
+            (sqlite(&url).await?, Clock::Sqlite)
+        }
+        Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
+    };
+    migrator().run(&pool).await.map_err(LedgerError::new)?;
+    Ok((pool, clock))
 }
 
 fn migrator() -> Migrator {
@@ -174,34 +227,40 @@ async fn sqlite(url: &str) -> Result<AnyPool> {
         .max_connections(1)
         .test_before_acquire(false)
         .idle_timeout(None)
-        .max_lifetime(None)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                // FULL: a commit is on the disk before the refund is sent.
-                connection.execute("PRAGMA journal_mode = WAL").await?;
-                connection.execute("PRAGMA synchronous = FULL").await?;
-                connection.execute("PRAGMA busy_timeout = 5000").await?;
-                Ok(())
-            })
-        });
-    Ok(options.connect(url).await?)
+        .max_lifetime(None);
+    connect(options, url, &SQLITE_SETTINGS).await
 }
 
 async fn postgres(url: &str) -> Result<AnyPool> {
-    let options = AnyPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(POSTGRES_WAIT)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                // A commit is on the disk before the refund is sent, whatever the server's
-                // default; and no statement hangs for longer than a caller would wait.
-                connection.execute("SET synchronous_commit = on").await?;
-                connection.execute("SET statement_timeout = '5s'").await?;
-                connection.execute("SET default_transaction_isolation = 'read committed'").await?;
-                Ok(())
-            })
-        });
+    let options =
+        AnyPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(POSTGRES_WAIT);
+    connect(options, url, &POSTGRES_SETTINGS).await
+}
+
+/// A pool of connections that are set so.
+async fn connect(
+    options: AnyPoolOptions,
+    url: &str,
+    settings: &'static [&'static str],
+) -> Result<AnyPool> {
+    // One is tried by itself: the pool would try for long, and say that it waited in vain.
+    let first = async {
+        let mut connection = AnyConnection::connect(url).await?;
+        set(&mut connection, settings).await?;
+        connection.close().await
+    };
+    tokio::time::timeout(options.get_acquire_timeout(), first)
+        .await
+        .map_err(LedgerError::new)??;
+    let options = options.after_connect(|connection, _| Box::pin(set(connection, settings)));
     Ok(options.connect(url).await?)
+}
+
+async fn set(connection: &mut AnyConnection, settings: &[&'static str]) -> sqlx::Result<()> {
+    for setting in settings {
+        connection.execute(*setting).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
