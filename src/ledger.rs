@@ -108,7 +108,7 @@ pub struct Row {
     pub changed_at: i64,
     /// How often the resolver has looked at it.
     pub looks: i64,
-    /// Who decided it, if a person did, and why.
+    /// Who decided it, or an earlier claim of it, if a person did, and why.
     pub decided: Option<Decision>,
     /// When the row was read, in the database's milliseconds.
     pub now: i64,

@@ -76,8 +76,7 @@ impl Ledger {
                     "UPDATE refunds SET msn = $3, amount = $4, original_kind = $5, original = $6, \
                      business_id = $7, state = 'claimed', epoch = epoch + 1, \
                      lease_until = {now} + $8, answer = NULL, outcome = NULL, \
-                     claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0, \
-                     decided_by = NULL, decided_why = NULL \
+                     claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0 \
                      WHERE app_id = $1 AND order_id = $2 AND epoch = $9 AND state = 'not_applied'",
                 )),
                 refund,
