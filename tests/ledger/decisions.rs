@@ -1,0 +1,103 @@
+//! What people decide, and what is left of a refund after years.
+
+use std::time::Duration;
+
+use sunmi_trade::ledger::{Claim, Decision, Key, State};
+use sunmi_trade::trade::{Evidence, Refund, Refunded, TradeState};
+
+use crate::bench::{Bench, CEILING, answer, bring, claim, on_every_ledger, refund, row};
+
+on_every_ledger! {
+    a_decision_is_kept_with_who_and_why
+    a_decision_is_made_over_what_was_seen
+    retention_keeps_the_number_and_the_outcome
+    retention_leaves_alone_what_is_young_or_open
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn decision() -> Decision {
+    Decision { by: "Zoë; '\"--".to_owned(), reason: "statement of 1 May,\n第二行".to_owned() }
+}
+
+async fn a_decision_is_kept_with_who_and_why(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in [State::InDoubt, State::Processing] {
+        let happened = refund(&format!("{}-happened", state.name()));
+        let seen = bring(&ledger, &happened, state).await;
+        let evidence = Evidence::Operator;
+        let told = Refunded { evidence, ..answer(&happened, TradeState::Succeeded) };
+        assert!(ledger.decide(&seen, Some(&told), &decision()).await.unwrap());
+        let decided = row(&ledger, &happened).await;
+        assert_eq!((decided.state, decided.outcome), (State::Settled, Some(TradeState::Succeeded)));
+        assert_eq!((decided.answer, decided.decided), (Some(told), Some(decision())));
+
+        let did_not = refund(&format!("{}-did-not", state.name()));
+        let seen = bring(&ledger, &did_not, state).await;
+        assert!(ledger.decide(&seen, None, &decision()).await.unwrap());
+        let decided = row(&ledger, &did_not).await;
+        assert_eq!((decided.state, decided.outcome), (State::NotApplied, None));
+        assert_eq!((decided.answer, decided.decided), (None, Some(decision())));
+        assert_eq!(claim(&ledger, &did_not).await, 2);
+        // Whoever asks later why it was sent again finds who allowed it.
+        assert_eq!(row(&ledger, &did_not).await.decided, Some(decision()));
+    }
+}
+
+async fn a_decision_is_made_over_what_was_seen(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let refund = refund("R1");
+    let key = Key::of(&refund);
+    let seen = bring(&ledger, &refund, State::InDoubt).await;
+    let accepted = answer(&refund, TradeState::Processing);
+    assert!(ledger.processing(&key, seen.epoch, &accepted).await.unwrap());
+    assert!(!ledger.decide(&seen, None, &decision()).await.unwrap(), "another state");
+    let seen = row(&ledger, &refund).await;
+    assert_eq!((seen.state, &seen.decided), (State::Processing, &None));
+    let first = Decision { by: "first".to_owned(), ..decision() };
+    assert!(ledger.decide(&seen, None, &first).await.unwrap());
+    assert!(!ledger.decide(&seen, None, &decision()).await.unwrap(), "decided already");
+    assert_eq!(row(&ledger, &refund).await.decided, Some(first));
+    // Evidence outdoes people.
+    let done = answer(&refund, TradeState::Succeeded);
+    assert!(ledger.settle(&refund, seen.epoch, &done).await.unwrap());
+}
+
+async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let (done, not_done) = (refund("done"), refund("not-done"));
+    bring(&ledger, &done, State::Settled).await;
+    bring(&ledger, &not_done, State::NotApplied).await;
+    bench.pass(DAY);
+    assert_eq!(ledger.purge(DAY).await.unwrap(), 2);
+    assert_eq!(ledger.purge(DAY).await.unwrap(), 0, "once");
+
+    let emptied = row(&ledger, &done).await;
+    assert_eq!((emptied.state, emptied.outcome), (State::Settled, Some(TradeState::Succeeded)));
+    assert_eq!((emptied.amount, &emptied.answer), (None, &None));
+    assert_eq!((emptied.msn.as_str(), emptied.business_id.as_str()), ("", ""));
+    assert_eq!(ledger.refunded(&emptied).await.unwrap(), 0);
+    // Whatever its content: what it was is not known any more.
+    for asked in [done.clone(), Refund { amount: 1, ..done.clone() }] {
+        let Claim::Known(known) = ledger.claim(&asked, CEILING).await.unwrap() else {
+            panic!("an old number is executed again");
+        };
+        assert_eq!((known.state, known.outcome), (State::Settled, Some(TradeState::Succeeded)));
+    }
+    assert_eq!(claim(&ledger, &not_done).await, 2);
+    assert_eq!(row(&ledger, &not_done).await.amount, Some(100));
+}
+
+async fn retention_leaves_alone_what_is_young_or_open(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in [State::Claimed, State::InDoubt, State::Processing] {
+        bring(&ledger, &refund(state.name()), state).await;
+    }
+    bench.pass(Duration::from_millis(1));
+    bring(&ledger, &refund("young"), State::Settled).await;
+    bench.pass(DAY - Duration::from_millis(1));
+    assert_eq!(ledger.purge(DAY).await.unwrap(), 0);
+    for row in ledger.list(None, 10).await.unwrap() {
+        assert_eq!(row.amount, Some(100), "{:?}", row.state);
+    }
+}

@@ -1,0 +1,143 @@
+//! What the resolver is given to do, and what operators see of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sunmi_trade::ledger::{Doubts, Key, Row, State};
+use sunmi_trade::trade::TradeState;
+
+use crate::bench::{Bench, LEASE, STATES, answer, bring, claim, on_every_ledger, refund, row};
+
+on_every_ledger! {
+    the_longest_overdue_come_first_and_are_held
+    what_is_due_is_taken_by_one_of_many
+    what_is_at_rest_is_never_due
+    a_row_can_be_left_alone_for_a_while
+    doubts_are_counted_and_aged
+    rows_are_listed_by_state_and_the_latest_first
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn numbers(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.key.order_id.as_str()).collect()
+}
+
+async fn the_longest_overdue_come_first_and_are_held(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    // Numbered against their age, so that the order is not the key's.
+    for number in ["R5", "R4", "R3", "R2", "R1"] {
+        bring(&ledger, &refund(number), State::InDoubt).await;
+        bench.pass(SECOND);
+    }
+    let taken = ledger.take_due(2, 10 * SECOND).await.unwrap();
+    assert_eq!(numbers(&taken), ["R5", "R4"]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), ["R3", "R2"]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), ["R1"]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), [""; 0]);
+    bench.pass(10 * SECOND - Duration::from_millis(1));
+    assert_eq!(numbers(&ledger.take_due(9, 10 * SECOND).await.unwrap()), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    // Held for equally long: then by their number.
+    let taken = ledger.take_due(9, 10 * SECOND).await.unwrap();
+    assert_eq!(numbers(&taken), ["R1", "R2", "R3", "R4", "R5"]);
+    assert_eq!(row(&ledger, &refund("R1")).await.looks, 2);
+}
+
+async fn what_is_due_is_taken_by_one_of_many(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for at in 0..40 {
+        bring(&ledger, &refund(&format!("R{at}")), State::InDoubt).await;
+    }
+    let mut takers = Vec::new();
+    for _ in 0..8 {
+        let ledger = bench.another(&ledger).await;
+        takers.push(tokio::spawn(async move {
+            let mut taken = Vec::new();
+            loop {
+                let rows = ledger.take_due(3, 60 * SECOND).await.unwrap();
+                if rows.is_empty() {
+                    return taken;
+                }
+                taken.extend(rows.into_iter().map(|row| row.key.order_id.to_string()));
+            }
+        }));
+    }
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for taker in takers {
+        for number in taker.await.unwrap() {
+            *times.entry(number).or_default() += 1;
+        }
+    }
+    // A taker may find that others were quicker with all that it saw, and leave some.
+    let rest = ledger.take_due(100, 60 * SECOND).await.unwrap();
+    for number in numbers(&rest) {
+        *times.entry(number.to_owned()).or_default() += 1;
+    }
+    assert_eq!(times.len(), 40);
+    assert!(times.values().all(|times| *times == 1), "{times:?}");
+}
+
+async fn what_is_at_rest_is_never_due(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in STATES {
+        bring(&ledger, &refund(state.name()), state).await;
+    }
+    let taken = ledger.take_due(9, LEASE).await.unwrap();
+    assert_eq!(numbers(&taken), ["in_doubt", "processing"]);
+    bench.pass(LEASE);
+    // Now the claim's lease is over, too.
+    let taken = ledger.take_due(9, SECOND).await.unwrap();
+    assert_eq!(numbers(&taken), ["claimed", "in_doubt", "processing"]);
+    bench.pass(1000 * LEASE);
+    assert_eq!(ledger.take_due(9, SECOND).await.unwrap().len(), 3);
+}
+
+async fn a_row_can_be_left_alone_for_a_while(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let refund = refund("R1");
+    bring(&ledger, &refund, State::InDoubt).await;
+    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+    ledger.look_again(&Key::of(&refund), 2 * SECOND).await.unwrap();
+    bench.pass(SECOND);
+    assert!(ledger.take_due(1, 60 * SECOND).await.unwrap().is_empty());
+    bench.pass(SECOND);
+    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+    // What becomes doubtful again is looked at again at once.
+    let accepted = answer(&refund, TradeState::Processing);
+    assert!(ledger.processing(&Key::of(&refund), 1, &accepted).await.unwrap());
+    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+}
+
+async fn doubts_are_counted_and_aged(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    assert_eq!(ledger.doubts().await.unwrap(), Doubts::default());
+    claim(&ledger, &refund("claimed")).await;
+    bring(&ledger, &refund("settled"), State::Settled).await;
+    bring(&ledger, &refund("not-applied"), State::NotApplied).await;
+    bench.pass(SECOND);
+    assert_eq!(ledger.doubts().await.unwrap(), Doubts::default());
+    bring(&ledger, &refund("accepted"), State::Processing).await;
+    bench.pass(2 * SECOND);
+    bring(&ledger, &refund("R1"), State::InDoubt).await;
+    bring(&ledger, &refund("R2"), State::InDoubt).await;
+    let oldest = 2 * SECOND;
+    assert_eq!(ledger.doubts().await.unwrap(), Doubts { in_doubt: 2, processing: 1, oldest });
+    bench.pass(LEASE - 3 * SECOND);
+    // The claim's owner is gone: it counts, though nobody has put it in doubt.
+    let oldest = LEASE;
+    assert_eq!(ledger.doubts().await.unwrap(), Doubts { in_doubt: 3, processing: 1, oldest });
+}
+
+async fn rows_are_listed_by_state_and_the_latest_first(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for (number, state) in [("R3", State::InDoubt), ("R1", State::Settled), ("R2", State::InDoubt)]
+    {
+        bring(&ledger, &refund(number), state).await;
+        bench.pass(SECOND);
+    }
+    assert_eq!(numbers(&ledger.list(None, 9).await.unwrap()), ["R2", "R1", "R3"]);
+    assert_eq!(numbers(&ledger.list(None, 2).await.unwrap()), ["R2", "R1"]);
+    assert_eq!(numbers(&ledger.list(Some(State::InDoubt), 9).await.unwrap()), ["R2", "R3"]);
+    assert!(ledger.list(Some(State::Claimed), 9).await.unwrap().is_empty());
+}

@@ -1,0 +1,24 @@
+//! The refund ledger, on all that it can be kept in: every scenario runs in memory, in an
+//! SQLite file and in PostgreSQL. Without a PostgreSQL (`.ci/postgres` starts one) those
+//! cases are skipped, aloud.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on is a test that fails; clippy's own exception does not \
+              reach the helpers of an integration test"
+)]
+
+mod scratch;
+mod postgres;
+mod bench;
+mod claims;
+mod moves;
+mod judgements;
+mod decisions;
+mod due;
+mod crowds;
+mod clocks;
+mod opening;
+mod answers;
+mod commits;

@@ -1,0 +1,55 @@
+//! Databases of their own for tests, on the server that `SUNMI_TRADE_TEST_POSTGRES` names:
+//! a URL under which databases may be made. `.ci/postgres` starts such a server.
+
+use sqlx::{Connection, PgConnection};
+use url::Url;
+use uuid::Uuid;
+
+const VARIABLE: &str = "SUNMI_TRADE_TEST_POSTGRES";
+
+/// A database, empty at first.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    server: Url,
+    name: String,
+}
+
+impl Database {
+    /// A new one. Without a server the test is skipped, aloud: then this is `None`.
+    pub(crate) async fn new() -> Option<Self> {
+        #[allow(clippy::disallowed_methods, reason = "only the test's surroundings know")]
+        let Ok(server) = std::env::var(VARIABLE) else {
+            eprintln!("SKIPPED: {VARIABLE} is not set; .ci/postgres sets it");
+            return None;
+        };
+        let database = Self {
+            server: server.parse().expect("a postgres:// URL"),
+            name: format!("test_{}", Uuid::new_v4().simple()),
+        };
+        database.command(&format!("CREATE DATABASE {}", database.name)).await;
+        Some(database)
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> Url {
+        let mut url = self.server.clone();
+        url.set_path(&self.name);
+        url
+    }
+
+    /// A connection into it, past any ledger.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(self.url().as_str()).await.expect("a connection to PostgreSQL")
+    }
+
+    /// Removes it, whoever is still connected.
+    pub(crate) async fn remove(self) {
+        self.command(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+    }
+
+    async fn command(&self, sql: &str) {
+        let mut server =
+            PgConnection::connect(self.server.as_str()).await.expect("a connection to PostgreSQL");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server).await.expect(sql);
+    }
+}
