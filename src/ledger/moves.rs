@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::{Any, AssertSqlSafe, FromRow, Row as _};
 use tokio::time::Instant;
 
 use super::{Claim, Decision, Key, Ledger, LedgerError, Result, Row, State, millis};
@@ -227,14 +227,11 @@ impl Ledger {
     pub(super) async fn doubt_all_claimed(&self) -> Result<()> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, look_at = {now} \
-             WHERE state = 'claimed'",
+             WHERE state = 'claimed' RETURNING app_id, order_id, epoch",
         );
-        let done = sqlx::query(sql).execute(&self.pool).await?;
-        if done.rows_affected() > 0 {
-            tracing::warn!(
-                refunds = done.rows_affected(),
-                "refunds were under way when the last process ended: now in doubt"
-            );
+        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
+            let key = Key::from_row(&row)?;
+            self.announce(&key, row.try_get("epoch")?, State::InDoubt, "the last process ended");
         }
         Ok(())
     }

@@ -113,10 +113,7 @@ impl FromRow<'_, AnyRow> for Row {
         let answer: Option<String> = row.try_get("answer")?;
         let outcome: Option<String> = row.try_get("outcome")?;
         Ok(Self {
-            key: Key {
-                app_id: identifier("app_id", text("app_id")?)?,
-                order_id: identifier("order_id", text("order_id")?)?,
-            },
+            key: Key::from_row(row)?,
             msn: text("msn")?,
             amount: row.try_get("amount")?,
             original: original(&text("original_kind")?, text("original")?)?,
@@ -134,6 +131,15 @@ impl FromRow<'_, AnyRow> for Row {
             looks: row.try_get("looks")?,
             decided: decided_by.zip(decided_why).map(|(by, reason)| Decision { by, reason }),
             now: row.try_get("now")?,
+        })
+    }
+}
+
+impl FromRow<'_, AnyRow> for Key {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            app_id: identifier("app_id", row.try_get("app_id")?)?,
+            order_id: identifier("order_id", row.try_get("order_id")?)?,
         })
     }
 }
