@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::{Connection, PgConnection};
 use sunmi_trade::config::{self, Sources};
 use sunmi_trade::deadline::Deadline;
 use sunmi_trade::error::{Error, Fault as Reason};
@@ -117,15 +118,16 @@ async fn a_refund_costs_two_commits_to_postgres() {
             FOR EACH ROW EXECUTE FUNCTION see();
         CREATE TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON ledger_facts
             FOR EACH ROW EXECUTE FUNCTION see();";
-    sqlx::raw_sql(count).execute(&mut database.connect().await).await.unwrap();
-    let database = &database;
+    let url = database.url();
+    let connect = async || PgConnection::connect(url.as_str()).await.unwrap();
+    sqlx::raw_sql(count).execute(&mut connect().await).await.unwrap();
     costs(ledger, async || {
         let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM seen")
-            .fetch_one(&mut database.connect().await)
+            .fetch_one(&mut connect().await)
             .await
             .unwrap();
         u64::try_from(seen).unwrap()
     })
     .await;
-    database.clone().remove().await;
+    database.remove().await;
 }

@@ -37,11 +37,6 @@ impl Database {
         url
     }
 
-    /// A connection into it, past any ledger.
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(self.url().as_str()).await.expect("a connection to PostgreSQL")
-    }
-
     /// Removes it, whoever is still connected.
     pub(crate) async fn remove(self) {
         self.command(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;

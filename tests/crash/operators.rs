@@ -1,0 +1,178 @@
+//! What operators see of refunds in doubt, and what they decide, beside a server that goes on.
+
+use std::process::Output;
+
+use sunmi_trade::api::pb::RefundEvidence;
+use sunmi_trade::ledger::State;
+use sunmi_trade::sandbox::faults::Answer;
+use sunmi_trade::trade::{Identifier, OrderRef, Refund};
+
+use crate::calls::{UNKNOWN, refund, refused, succeeded};
+use crate::process::{run, until};
+use crate::world::{World, events};
+
+/// `sunmi-trade refunds` with these arguments: its exit status, what it printed and what it
+/// said.
+fn refunds(world: &World, args: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = run(world.env(), &[&["refunds"], args].concat());
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// The same, done.
+#[track_caller]
+fn done(world: &World, args: &[&str]) -> (String, String) {
+    let (code, printed, said) = refunds(world, args);
+    assert_eq!(code, Some(0), "{said}");
+    (printed, said)
+}
+
+/// What a page says under this name.
+fn field<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    page.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.trim()))
+}
+
+/// A decision, in Zoë's name.
+fn settle<'a>(number: &'a str, how: &'a str) -> Vec<&'a str> {
+    vec!["settle", number, how, "--by", "Zoë", "--reason", "statement of 1 May"]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_decide_what_cannot_be_found_out() {
+    let world = World::on_a_file().await;
+    world.sandbox.with_book(|book| book.set_refunds_queryable(false));
+    world.spoil(true, 0, Answer::Close);
+    let server = world.start().await;
+    refused(&refund(server.grpc, "HAPPENED").await, UNKNOWN);
+    world.spoil(false, 0, Answer::Close);
+    refused(&refund(server.grpc, "LOST").await, UNKNOWN);
+
+    assert_eq!(server.metric("sunmi_refund_unknown_outcome"), 2);
+    assert_eq!(server.metric("sunmi_refund_processing"), 0);
+    let age = || server.metric("sunmi_refund_unresolved_oldest_age_seconds");
+    let first = age();
+    until("an age that grows", async || (age() > first).then_some(())).await;
+
+    let (listed, _) = done(&world, &["list", "--state", "in_doubt"]);
+    let numbers: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(3)).collect();
+    assert_eq!(numbers, [Some("LOST"), Some("HAPPENED")], "{listed}");
+    assert_eq!(done(&world, &["list", "--limit", "1"]).0.lines().count(), 1);
+    assert_eq!(done(&world, &["list", "--state", "settled"]).0, "");
+    // Asking Sunmi once more tells nothing new.
+    let (page, _) = done(&world, &["resolve", "HAPPENED"]);
+    assert_eq!(
+        (field(&page, "state"), field(&page, "amount_minor")),
+        (Some("in_doubt"), Some("10"))
+    );
+    assert_eq!(field(&page, "original"), Some("order_id P"));
+
+    let (page, said) = done(&world, &settle("HAPPENED", "--succeeded"));
+    assert_eq!(
+        (field(&page, "state"), field(&page, "evidence")),
+        (Some("settled"), Some("OPERATOR"))
+    );
+    assert_eq!(events(&said, "HAPPENED"), ["settled"], "{said}");
+    let (page, _) = done(&world, &["show", "HAPPENED"]);
+    assert_eq!(field(&page, "decided by"), Some("Zoë"));
+    assert_eq!(field(&page, "because"), Some("statement of 1 May"));
+    succeeded(&refund(server.grpc, "HAPPENED").await, RefundEvidence::Operator, true);
+    assert_eq!(world.sent("HAPPENED"), 1);
+
+    let (page, _) = done(&world, &settle("LOST", "--not-applied"));
+    assert_eq!(field(&page, "state"), Some("not_applied"));
+    assert_eq!(server.metric("sunmi_refund_unknown_outcome"), 0);
+    succeeded(&refund(server.grpc, "LOST").await, RefundEvidence::Reply, false);
+    assert_eq!((world.sent("LOST"), world.executed("LOST")), (2, 1));
+    let (page, _) = done(&world, &["show", "LOST"]);
+    assert_eq!((field(&page, "state"), field(&page, "epoch")), (Some("settled"), Some("2")));
+    assert_eq!(field(&page, "decided by"), Some("Zoë"), "who allowed it to be sent again");
+
+    for (number, how) in [("HAPPENED", "--not-applied"), ("LOST", "--succeeded")] {
+        let (code, printed, said) = refunds(&world, &settle(number, how));
+        assert_eq!((code, printed.as_str()), (Some(1), ""));
+        assert!(said.contains("is settled, so there is nothing to decide"), "{said}");
+    }
+    let log = server.kill();
+    assert_eq!(events(&log, "HAPPENED"), ["claimed", "in_doubt"]);
+    assert_eq!(events(&log, "LOST"), ["claimed", "in_doubt", "claimed", "settled"]);
+    world.keeps_secrets(&log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_use_is_told_from_what_is_not_there() {
+    let world = World::on_a_file().await;
+    // Nobody has served from it yet.
+    let (code, _, said) = refunds(&world, &["list"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("ledger.db was not opened"), "{said}");
+
+    let _server = world.start().await;
+    let unknown: [&[&str]; 3] = [&["show", "R1"], &["resolve", "R1"], &settle("R1", "--succeeded")];
+    for args in unknown {
+        let (code, printed, said) = refunds(&world, args);
+        assert_eq!((code, printed.as_str()), (Some(1), ""), "{args:?}");
+        assert!(said.contains("R1: no such refund in the ledger"), "{args:?}: {said}");
+    }
+    let wrong: [&[&str]; 9] = [
+        &[],
+        &["show"],
+        &["list", "--state", "lost"],
+        &["list", "--limit", "0"],
+        &["settle", "R1", "--succeeded"],
+        &["settle", "R1", "--by", "Zoë", "--reason", "a test"],
+        &["settle", "R1", "--succeeded", "--by", "Zoë"],
+        &["settle", "R1", "--succeeded", "--by", " ", "--reason", "a test"],
+        &["settle", "R1", "--succeeded", "--not-applied", "--by", "Zoë", "--reason", "a test"],
+    ];
+    for args in wrong {
+        let (code, printed, said) = refunds(&world, args);
+        assert_eq!((code, printed.as_str()), (Some(64), ""), "{args:?}: {said}");
+        assert!(!said.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_several_app_ids_needs_the_app_id() {
+    let world = World::on_a_file().await;
+    let server = world.start().await;
+    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
+    let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+    let of_another = Refund {
+        app_id: id("another"),
+        msn: id("device"),
+        amount: 7,
+        original: OrderRef::OrderId(id("P")),
+        order_id: id("R1"),
+        business_id: id("business"),
+    };
+    world.ledger().await.claim(&of_another, std::time::Duration::ZERO).await.unwrap();
+    let (code, _, said) = refunds(&world, &["show", "R1"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("--app-id"), "{said}");
+    let (page, _) = done(&world, &["show", "R1", "--app-id", "another"]);
+    assert_eq!((field(&page, "state"), field(&page, "amount_minor")), (Some("claimed"), Some("7")));
+    // While its owner may still be sending, it is nobody's to decide.
+    let args = [settle("R1", "--not-applied"), vec!["--app-id", "another"]].concat();
+    let (code, _, said) = refunds(&world, &args);
+    assert_eq!(code, Some(1), "{said}");
+    let (page, _) = done(&world, &["show", "R1", "--app-id", "sandbox"]);
+    assert_eq!((field(&page, "state"), field(&page, "evidence")), (Some("settled"), Some("REPLY")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_resolve_by_hand_asks_sunmi_at_once() {
+    let world = World::on_a_file().await;
+    world.sandbox.with_book(|book| book.set_refunds_queryable(false));
+    world.spoil(true, 0, Answer::Close);
+    let server = world.start().await;
+    refused(&refund(server.grpc, "R1").await, UNKNOWN);
+    // No server is there to look.
+    server.kill();
+    world.sandbox.with_book(|book| book.set_refunds_queryable(true));
+    let (page, said) = done(&world, &["resolve", "R1"]);
+    assert_eq!((field(&page, "state"), field(&page, "evidence")), (Some("settled"), Some("QUERY")));
+    assert_eq!(field(&page, "outcome"), Some("SUCCEEDED"));
+    assert_eq!(events(&said, "R1"), ["settled"]);
+    world.keeps_secrets(&said);
+    assert_eq!(world.row("R1").await.unwrap().state, State::Settled);
+    assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
+}
