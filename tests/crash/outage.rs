@@ -47,7 +47,6 @@ async fn without_postgres_reads_are_answered_and_no_refund_is_sent() {
     let password = database.url().password().unwrap_or("-").to_owned();
     assert!(!log.contains(&password), "{log}");
     world.keeps_secrets(&log);
-    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +68,6 @@ async fn a_claim_whose_acknowledgement_is_lost_is_not_sent() {
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
     drop(server);
-    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +93,6 @@ async fn the_truth_is_told_though_it_cannot_be_recorded() {
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Query, true);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
     drop(server);
-    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,6 @@ async fn another_replica_finds_out_what_became_of_refunds() {
     succeeded(&refund(lives.grpc, "LOST").await, RefundEvidence::Reply, false);
     assert_eq!((world.sent("LOST"), world.executed("LOST")), (2, 1));
     drop(lives);
-    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,5 +54,4 @@ async fn a_refund_under_way_is_joined_from_another_replica() {
     succeeded(&joins.await.unwrap(), RefundEvidence::Reply, true);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
     drop((one, other));
-    database.remove().await;
 }

@@ -56,7 +56,6 @@ pub(crate) async fn on(kind: Kind, scenario: impl AsyncFnOnce(&Bench)) {
             let Some(database) = Database::new().await else { return };
             let location = Location::parse(database.url().as_str()).expect("a location");
             scenario(&bench(location)).await;
-            database.remove().await;
         }
     }
 }

@@ -129,5 +129,4 @@ async fn a_refund_costs_two_commits_to_postgres() {
         u64::try_from(seen).unwrap()
     })
     .await;
-    database.remove().await;
 }

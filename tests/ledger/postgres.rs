@@ -1,5 +1,6 @@
 //! Databases of their own for tests, on the server that `SUNMI_TRADE_TEST_POSTGRES` names:
-//! a URL under which databases may be made. `.ci/postgres` starts such a server.
+//! one that is thrown away afterwards, as `.ci/postgres` does. To remove them one by one costs
+//! a checkpoint each, more than all else.
 
 use sqlx::{Connection, PgConnection};
 use url::Url;
@@ -35,11 +36,6 @@ impl Database {
         let mut url = self.server.clone();
         url.set_path(&self.name);
         url
-    }
-
-    /// Removes it, whoever is still connected.
-    pub(crate) async fn remove(self) {
-        self.command(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
 
     async fn command(&self, sql: &str) {
