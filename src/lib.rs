@@ -29,6 +29,12 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(
+    any(feature = "unguarded-headers", feature = "unguarded-ledger"),
+    not(debug_assertions)
+))]
+compile_error!("an unguarded build is for tests: it can refund twice");
+
 pub mod cli;
 pub mod config;
 pub mod server;

@@ -160,8 +160,10 @@ where
         };
         let answer = self.answer(request, operation);
         match operation {
-            Operation::Refund => Box::pin(async { Ok(commit(answer)) }),
-            Operation::Query | Operation::SwipeQuery => answer,
+            Operation::Refund if !cfg!(feature = "unguarded-headers") => {
+                Box::pin(async { Ok(commit(answer)) })
+            }
+            Operation::Refund | Operation::Query | Operation::SwipeQuery => answer,
         }
     }
 }
