@@ -21,6 +21,12 @@ impl Deadline {
         Self(time)
     }
 
+    /// The one that is so much earlier.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Self {
+        Self(self.0.checked_sub(by).unwrap_or(self.0))
+    }
+
     /// What is left; zero once it is over.
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
