@@ -314,9 +314,9 @@ fn check(reader: &mut Reader, config: &Config) {
             "must be at least 1m in production",
         ),
         (
-            config.connect_timeout <= config.attempt_timeout,
+            config.connect_timeout < config.attempt_timeout,
             "upstream.connect_timeout",
-            "must not be longer than upstream.attempt_timeout",
+            "must be shorter than upstream.attempt_timeout",
         ),
         (
             config.attempt_timeout <= deadlines.max,

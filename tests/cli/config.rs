@@ -222,7 +222,7 @@ fn what_check_config_prints_is_read_again_to_the_same() {
 #[test]
 fn limits_that_do_not_fit_each_other_are_faults() {
     let table = [
-        ("[upstream]\nconnect_timeout = '6s'", "upstream.connect_timeout"),
+        ("[upstream]\nconnect_timeout = '5s'", "upstream.connect_timeout"),
         ("[upstream]\nattempt_timeout = '31s'", "upstream.attempt_timeout"),
         ("[deadlines]\ndefault = '31s'", "deadlines.default"),
         ("[deadlines]\nreserve = '10s'", "deadlines.reserve"),

@@ -128,7 +128,7 @@ async fn a_refund_is_not_begun_with_less_than_half_a_second_left() {
 /// Short limits of the server's own.
 fn hurried(sources: Sources) -> Sources {
     let env = [
-        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "400ms"),
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "300ms"),
         ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "400ms"),
         ("SUNMI_TRADE__DEADLINES__DEFAULT", "300ms"),
         ("SUNMI_TRADE__DEADLINES__MAX", "400ms"),

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::failure::Failure;
 
@@ -22,6 +22,10 @@ pub(crate) const APP_KEY: &str = "key&of=app 1";
 
 /// What no test comes near unless something hangs.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
+
+/// Time for a refund that stays in doubt: it is looked for until the time is over. Enough to
+/// begin one, on a busy machine, too.
+pub(crate) const BRIEF: Duration = Duration::from_secs(1);
 
 /// A running server. It dies with the test's runtime.
 pub(crate) struct Server {
@@ -56,7 +60,7 @@ pub(crate) fn with(mut sources: Sources, env: &[(&str, &str)]) -> Sources {
 /// The same with attempts that soon count as failed.
 pub(crate) fn impatient(sources: Sources) -> Sources {
     let env = [
-        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "300ms"),
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "250ms"),
         ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "300ms"),
     ];
     with(sources, &env)
@@ -132,6 +136,17 @@ pub(crate) async fn refund(
     server: &Server,
     request: pb::RefundRequest,
 ) -> Result<pb::RefundResponse, Failure> {
+    settle(server.client().await.refund(request)).await
+}
+
+/// The same within so long.
+pub(crate) async fn refund_within(
+    server: &Server,
+    request: pb::RefundRequest,
+    time: Duration,
+) -> Result<pb::RefundResponse, Failure> {
+    let mut request = Request::new(request);
+    request.set_timeout(time);
     settle(server.client().await.refund(request)).await
 }
 

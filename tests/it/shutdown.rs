@@ -24,7 +24,7 @@ async fn start() -> (Upstream, Server) {
 /// With a drain of half a second.
 fn hurried(sources: Sources) -> Sources {
     let env = [
-        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "200ms"),
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "150ms"),
         ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "200ms"),
         ("SUNMI_TRADE__DEADLINES__DEFAULT", "300ms"),
         ("SUNMI_TRADE__DEADLINES__MAX", "300ms"),
