@@ -47,9 +47,19 @@ pub(crate) fn code(code: &str, message: &str) -> Answer {
     answer_json(&json!({"code": code, "msg": message}).to_string())
 }
 
+/// Sunmi knows no such order.
+pub(crate) fn not_found() -> Answer {
+    code("E19", "订单不存在")
+}
+
 /// A payment that succeeded.
 pub(crate) fn paid() -> Answer {
     success(&json!({"amount": "100", "orderType": "0", "state": "3"}))
+}
+
+/// The answer to any refund: it happened.
+pub(crate) fn accepted() -> Answer {
+    success(&json!({"orderType": "1", "state": "3"}))
 }
 
 /// The answer to [`refund`]: it happened.

@@ -11,7 +11,7 @@ use tonic::Code::{self, *};
 
 use crate::calls;
 use crate::failure::Failure;
-use crate::server::{Server, query, refund, settings};
+use crate::server::{BRIEF, GUARD, Server, query, refund, refund_within, settings};
 use crate::upstream::{QUERY, REFUND, Upstream, answer_json};
 
 /// What a code means for a refund.
@@ -135,14 +135,16 @@ async fn every_code_fails_a_query_as_the_table_says() {
 #[tokio::test]
 async fn every_code_fails_a_refund_as_the_table_says() {
     let (upstream, server) = start().await;
-    upstream.always(QUERY, calls::code("E19", "订单不存在"));
+    upstream.always(QUERY, calls::not_found());
     for row in &TABLE {
+        let number = format!("R-{}", row.sunmi);
         upstream.always(REFUND, calls::code(row.sunmi, row.words));
         let request = pb::RefundRequest {
             original: Some(Original::OriMisId("M9".to_owned())),
-            ..calls::refund("R1")
+            ..calls::refund(&number)
         };
-        let failure = refund(&server, request).await.unwrap_err();
+        let time = if row.on_refund == Resolve { BRIEF } else { GUARD };
+        let failure = refund_within(&server, request, time).await.unwrap_err();
         let (expected, wait) = match row.on_refund {
             Resolve => ((Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"), true),
             Same | Look => ((row.code, row.reason, "NOT_APPLIED"), row.sunmi == "R03"),
@@ -156,12 +158,12 @@ async fn every_code_fails_a_refund_as_the_table_says() {
         assert_speaks_for_sunmi(&failure, row);
         assert_eq!(failure.info["operation"], "Refund");
         assert_eq!(failure.retry_delay, wait.then(|| Duration::from_secs(1)), "{}", row.sunmi);
-        let seen: &[&str] = match (row.sunmi, row.on_refund) {
-            ("R03", _) => &[REFUND, REFUND, REFUND],
-            (_, Look) => &[REFUND, QUERY],
-            (_, Same | Resolve) => &[REFUND],
-        };
-        assert_eq!(upstream.take_paths(), seen, "{}", row.sunmi);
+        match (row.sunmi, row.on_refund) {
+            ("R03", _) => assert_eq!(upstream.take_of(&number), [REFUND; 3]),
+            (_, Look) => assert_eq!(upstream.take_of(&number), [REFUND, QUERY], "{}", row.sunmi),
+            (_, Same) => assert_eq!(upstream.take_of(&number), [REFUND], "{}", row.sunmi),
+            (_, Resolve) => upstream.assert_sent(&number, 1, row.sunmi),
+        }
     }
 }
 
@@ -184,6 +186,7 @@ async fn a_missing_parameter_is_blamed_on_the_field_it_came_from_or_on_the_deplo
     for (code, reason) in [("E27", "PARAMETER_REQUIRED"), ("40001", "PARAMETER_MISSING")] {
         for (words, field) in table {
             upstream.next(REFUND, calls::code(code, words));
+            // A number that was refused may be used again.
             let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
             let (status, next_step) = match field {
                 Some(_) => (InvalidArgument, REQUEST),
@@ -203,9 +206,10 @@ async fn success_is_1_and_10000() {
         let data = json!({"amount": "100", "orderType": "1", "state": "3"});
         let body = json!({"code": code, "data": data, "msg": ""}).to_string();
         upstream.next(QUERY, answer_json(&body)).next(REFUND, answer_json(&body));
+        let number = format!("R-{code}");
         let found = query(&server, calls::query("O1")).await.unwrap();
         assert_eq!(found.state(), pb::TradeState::Succeeded, "{code}");
-        let refunded = refund(&server, calls::refund("R1")).await.unwrap();
+        let refunded = refund(&server, calls::refund(&number)).await.unwrap();
         assert_eq!(refunded.evidence(), pb::RefundEvidence::Reply, "{code}");
     }
 }
@@ -222,6 +226,10 @@ async fn what_is_processing_is_asked_again_on_a_read_and_never_sent_again_on_a_r
     };
     assert_eq!(found, expected);
     assert_eq!(upstream.take_paths(), [QUERY; 3]);
+    upstream.next(QUERY, processing).next(QUERY, calls::paid());
+    let found = query(&server, calls::query("O1")).await.unwrap();
+    assert_eq!(found.state(), pb::TradeState::Succeeded);
+    assert_eq!(upstream.take_paths(), [QUERY; 2]);
 
     let refunded = refund(&server, calls::refund("R1")).await.unwrap();
     let expected = pb::RefundResponse {
@@ -230,16 +238,13 @@ async fn what_is_processing_is_asked_again_on_a_read_and_never_sent_again_on_a_r
         ..pb::RefundResponse::default()
     };
     assert_eq!(refunded, expected);
-    assert_eq!(upstream.take_paths(), [REFUND]);
+    upstream.assert_sent("R1", 1, "D01");
 
     // A state beside it is kept, and not believed.
     let body = r#"{"code":"D01","data":{"amount":"100","orderType":"1","state":"3"}}"#;
     upstream.next(REFUND, answer_json(body));
-    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
+    let refunded = refund(&server, calls::refund("R2")).await.unwrap();
     assert_eq!(refunded.state(), pb::TradeState::Processing);
     assert_eq!(refunded.unrecognized["state"], "3");
-
-    upstream.next(QUERY, processing).next(QUERY, calls::paid());
-    let found = query(&server, calls::query("O1")).await.unwrap();
-    assert_eq!(found.state(), pb::TradeState::Succeeded);
+    upstream.assert_sent("R2", 1, "D01 with a state");
 }

@@ -1,5 +1,8 @@
 //! What is said of a refund: done, not done, or not known, and never more than is known.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sunmi_trade::api::pb;
 use sunmi_trade::config;
@@ -11,7 +14,7 @@ use tonic::Code;
 
 use crate::calls::{self, code, success};
 use crate::failure::Failure;
-use crate::server::{Server, impatient, refund, settings};
+use crate::server::{BRIEF, Server, impatient, refund, refund_within, settings};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream};
 
 const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
@@ -26,7 +29,9 @@ async fn start() -> (Upstream, Server) {
 async fn looked_for(found: Answer) -> (Upstream, Result<pb::RefundResponse, Failure>) {
     let (upstream, server) = start().await;
     upstream.next(REFUND, code("E22", "退款金额有误")).always(QUERY, found);
-    let answer = refund(&server, calls::refund("R1")).await;
+    // Longer than three attempts to look for it.
+    let time = Duration::from_secs(2);
+    let answer = refund_within(&server, calls::refund("R1"), time).await;
     (upstream, answer)
 }
 
@@ -57,7 +62,7 @@ async fn a_refusal_that_a_second_execution_would_get_is_no_refusal_if_the_refund
 
 #[tokio::test]
 async fn it_is_a_refusal_if_the_refund_is_not_found() {
-    let (upstream, answer) = looked_for(code("E19", "订单不存在")).await;
+    let (upstream, answer) = looked_for(calls::not_found()).await;
     let failure = answer.unwrap_err();
     let expected = (Code::FailedPrecondition, "REFUND_AMOUNT_WRONG", "NOT_APPLIED");
     assert_eq!(failure.verdict(), expected);
@@ -81,7 +86,7 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         Answer::BytesThenReset(vec![]),
         Answer::Silence,
     ];
-    for found in table {
+    join_all(table.into_iter().map(async |found| {
         let name = format!("{found:?}");
         let (upstream, answer) = looked_for(found).await;
         let failure = answer.expect_err(&name);
@@ -89,9 +94,10 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         assert_eq!(failure.next_step, "REPEAT_SAME_REFUND", "{name}");
         assert_eq!(failure.sunmi_code.as_deref(), Some("E22"), "{name}");
         assert!(failure.retry_delay.is_some(), "{name}");
-        let refunds = upstream.take_paths().iter().filter(|path| *path == REFUND).count();
-        assert_eq!(refunds, 1, "{name}");
-    }
+        assert_eq!(failure.attempts(), Some(1), "{name}");
+        upstream.assert_sent("R1", 1, &name);
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -106,9 +112,11 @@ async fn a_success_settles_only_what_it_is_about() {
         (json!({"amount": "", "orderType": null, "state": "3"}), pb::TradeState::Succeeded),
     ];
     let (upstream, server) = start().await;
-    for (data, state) in settled {
+    upstream.always(QUERY, calls::not_found());
+    for (at, (data, state)) in settled.into_iter().enumerate() {
         upstream.next(REFUND, success(&data));
-        let answer = refund(&server, calls::refund("R1")).await.unwrap();
+        let answer = refund(&server, calls::refund(&format!("R{at}"))).await.unwrap();
+        assert!(!answer.replayed, "{data}");
         assert_eq!(answer.state(), state, "{data}");
         assert_eq!(answer.evidence(), pb::RefundEvidence::Reply, "{data}");
     }
@@ -128,23 +136,25 @@ async fn a_success_that_is_not_of_this_refund_leaves_it_in_doubt() {
         json!({"amount": "100", "orderType": "1", "state": ""}),
         json!({"amount": "100", "orderType": "1"}),
     ];
-    let (upstream, server) = start().await;
-    for data in table {
-        upstream.next(REFUND, success(&data));
-        let failure = refund(&server, calls::refund("R1")).await.expect_err(&data.to_string());
+    join_all(table.into_iter().map(async |data| {
+        let (upstream, server) = start().await;
+        upstream.next(REFUND, success(&data)).always(QUERY, calls::not_found());
+        let answer = refund_within(&server, calls::refund("R1"), BRIEF).await;
+        let failure = answer.expect_err(&data.to_string());
         assert_eq!(failure.verdict(), IN_DOUBT, "{data}");
         assert_eq!(failure.attempts(), Some(1), "{data}");
-        assert_eq!(upstream.take_paths(), [REFUND], "{data}");
-    }
+        upstream.assert_sent("R1", 1, &data.to_string());
+    }))
+    .await;
 }
 
-fn executed_then(answer: Spoilt) -> Fault {
-    let endpoint = Some(Endpoint::Refund);
-    Fault { endpoint, times: 1, delay_ms: 0, execute: true, answer }
+fn spoilt(endpoint: Endpoint, times: u32, answer: Spoilt) -> Fault {
+    Fault { endpoint: Some(endpoint), times, delay_ms: 0, execute: true, answer }
 }
 
 /// The sandbox executes the refund and then spoils the answer: what really happened stands
-/// in its books, and the server does not claim to know better.
+/// in its books. The server finds it there; and where it cannot look, it does not claim to
+/// know better.
 #[tokio::test]
 async fn a_refund_that_happened_is_never_said_not_to_have() {
     let http = |status| Spoilt::Http { status, retry_after: None, body: String::new() };
@@ -166,17 +176,25 @@ async fn a_refund_that_happened_is_never_said_not_to_have() {
     sandbox.with_book(|book| book.add_payment("P1", 10_000, 0));
     let server = Server::start_with(config).await;
     for (at, answer) in table.into_iter().enumerate() {
-        sandbox.spoil(executed_then(answer.clone()));
+        sandbox.spoil(spoilt(Endpoint::Refund, 1, answer.clone()));
         let number = format!("R{at}");
-        let failure = refund(&server, calls::refund(&number)).await.unwrap_err();
-        assert_eq!(failure.verdict(), IN_DOUBT, "{answer:?}");
+        let found = refund(&server, calls::refund(&number)).await.expect("it is found");
+        assert_eq!(found.evidence(), pb::RefundEvidence::Query, "{answer:?}");
+        assert_eq!(found.state(), pb::TradeState::Succeeded, "{answer:?}");
+        assert!(!found.replayed, "{answer:?}");
         let executions = sandbox.with_book(|book| book.executions().to_vec());
         assert_eq!(executions.iter().filter(|it| it.order_id == number).count(), 1, "{answer:?}");
     }
     // A refusal spoils nothing: the sandbox finds the refund that it had executed.
-    sandbox.spoil(executed_then(Spoilt::Code("E22".to_owned())));
+    sandbox.spoil(spoilt(Endpoint::Refund, 1, Spoilt::Code("E22".to_owned())));
     let found = refund(&server, calls::refund("R-found")).await.unwrap();
     assert_eq!(found.evidence(), pb::RefundEvidence::Query);
+    sandbox.spoil(spoilt(Endpoint::Refund, 1, Spoilt::Reset));
+    sandbox.spoil(spoilt(Endpoint::Query, u32::MAX, Spoilt::Code("S03".to_owned())));
+    let failure = refund_within(&server, calls::refund("R-lost"), BRIEF).await.unwrap_err();
+    assert_eq!(failure.verdict(), IN_DOUBT);
+    let executions = sandbox.with_book(|book| book.executions().to_vec());
+    assert_eq!(executions.iter().filter(|it| it.order_id == "R-lost").count(), 1);
     let calls = sandbox.calls();
-    assert_eq!(calls.iter().filter(|call| call.endpoint == Endpoint::Refund).count(), 9);
+    assert_eq!(calls.iter().filter(|call| call.endpoint == Endpoint::Refund).count(), 10);
 }

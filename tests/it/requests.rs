@@ -24,7 +24,7 @@ async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;
     upstream
         .always(QUERY, calls::paid())
-        .always(REFUND, calls::refunded())
+        .always(REFUND, calls::accepted())
         .always(SWIPE_QUERY, calls::paid());
     let server = Server::start(&settings(upstream.address)).await;
     (upstream, server)
@@ -108,7 +108,7 @@ async fn a_swipe_query_is_sent_with_what_it_names_and_nothing_empty() {
 #[tokio::test]
 async fn every_character_of_an_identifier_arrives_and_verifies() {
     let upstream = Upstream::start().await;
-    upstream.always(QUERY, calls::paid()).always(REFUND, calls::refunded());
+    upstream.always(REFUND, calls::accepted());
     let all = all_characters();
     assert_eq!(all.len(), 93);
     let env = [("SUNMI_TRADE_APP_ID", all.as_str()), ("SUNMI_TRADE_APP_KEY", "k&=+% ey")];
@@ -121,8 +121,7 @@ async fn every_character_of_an_identifier_arrives_and_verifies() {
         order_id: all.clone(),
         business_id: all.clone(),
     };
-    // The scripted answer is about another amount; what counts here is what was sent.
-    refund(&server, request).await.unwrap_err();
+    refund(&server, request).await.unwrap();
     let mut form = verified(upstream.only(), REFUND, "k&=+% ey");
     assert_eq!(form.remove("charset").as_deref(), Some("utf8"));
     assert_eq!(form.remove("amount").as_deref(), Some("9223372036854775807"));
@@ -133,8 +132,6 @@ async fn every_character_of_an_identifier_arrives_and_verifies() {
 #[test]
 fn any_identifiers_arrive_as_they_were_given_and_verify() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (upstream, server) = runtime.block_on(start());
-    let client = runtime.block_on(server.client());
     let identifier = || "[!-%'-~]{1,128}";
     let requests = (identifier(), identifier(), identifier(), identifier(), 1..i64::MAX);
     let mut runner = TestRunner::new(ProptestConfig { cases: 32, ..ProptestConfig::default() });
@@ -148,8 +145,9 @@ fn any_identifiers_arrive_as_they_were_given_and_verify() {
             order_id: order_id.clone(),
             business_id: business_id.clone(),
         };
-        let _ = runtime.block_on(client.clone().refund(request));
-        let seen = upstream.seen().pop().expect("a request");
+        // A server for each: one that is told the same number again does not send it again.
+        let (upstream, server) = runtime.block_on(start());
+        runtime.block_on(refund(&server, request)).unwrap();
         let expected = BTreeMap::from([
             ("app_id".to_owned(), APP_ID.to_owned()),
             ("amount".to_owned(), amount.to_string()),
@@ -159,7 +157,7 @@ fn any_identifiers_arrive_as_they_were_given_and_verify() {
             ("orderId".to_owned(), order_id),
             ("oriOrderId".to_owned(), original),
         ]);
-        prop_assert_eq!(verified(seen, REFUND, APP_KEY), expected);
+        prop_assert_eq!(verified(upstream.only(), REFUND, APP_KEY), expected);
         Ok(())
     });
     result.unwrap();

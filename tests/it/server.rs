@@ -23,9 +23,9 @@ pub(crate) const APP_KEY: &str = "key&of=app 1";
 /// What no test comes near unless something hangs.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
 
-/// Time for a refund that stays in doubt: it is looked for until the time is over. Enough to
-/// begin one, on a busy machine, too.
-pub(crate) const BRIEF: Duration = Duration::from_secs(1);
+/// Time for a refund that stays in doubt. It is answered after about half of it: the next look
+/// would be too late. So there is enough left on a busy machine, too.
+pub(crate) const BRIEF: Duration = Duration::from_millis(1500);
 
 /// A running server. It dies with the test's runtime.
 pub(crate) struct Server {

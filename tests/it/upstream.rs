@@ -1,6 +1,6 @@
 //! Sunmi as a script: what it answers, byte for byte, and what it was asked.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +57,8 @@ struct State {
     once: HashMap<&'static str, VecDeque<Answer>>,
     always: HashMap<&'static str, Answer>,
     seen: Vec<Seen>,
+    /// The numbers of all refunds so far.
+    refunds: HashSet<String>,
 }
 
 /// A reply with this status line, these headers and this body.
@@ -124,6 +126,29 @@ impl Upstream {
         seen.into_iter().map(|seen| seen.path).collect()
     }
 
+    /// What was sent and looked for of the refund with this number, by the paths, and forgets
+    /// all requests so far. The others can only be looks for refunds that were sent earlier.
+    pub(crate) fn take_of(&self, number: &str) -> Vec<String> {
+        let mut state = self.state.lock().unwrap();
+        let (of, others): (Vec<_>, Vec<_>) = std::mem::take(&mut state.seen)
+            .into_iter()
+            .partition(|seen| seen.form.get("orderId").is_some_and(|it| it == number));
+        for other in others {
+            assert!(other.path == QUERY && state.refunds.contains(&other.form["orderId"]));
+        }
+        of.into_iter().map(|seen| seen.path).collect()
+    }
+
+    /// The refund with this number was sent so often, and after that only looked for.
+    /// Forgets all requests so far.
+    pub(crate) fn assert_sent(&self, number: &str, times: usize, name: &str) {
+        let paths = self.take_of(number);
+        assert!(paths.len() >= times, "{name}: {paths:?}");
+        let (sends, looks) = paths.split_at(times);
+        assert!(sends.iter().all(|path| path == REFUND), "{name}: {paths:?}");
+        assert!(looks.iter().all(|path| path == QUERY), "{name}: {paths:?}");
+    }
+
     /// The only request so far.
     pub(crate) fn only(&self) -> Seen {
         let seen = self.seen();
@@ -150,6 +175,9 @@ impl Upstream {
     /// Notes a request, and says what to do with it.
     fn enter(&self, seen: Seen) -> Answer {
         let mut state = self.state.lock().unwrap();
+        if seen.path == REFUND {
+            state.refunds.insert(seen.form["orderId"].clone());
+        }
         let once = state.once.get_mut(seen.path.as_str()).and_then(VecDeque::pop_front);
         let answer = once.or_else(|| state.always.get(seen.path.as_str()).cloned());
         state.seen.push(seen);
