@@ -248,11 +248,13 @@ async fn where_nothing_listens_nothing_was_sent_and_a_refund_is_not_applied() {
 async fn when_sunmi_comes_back_so_do_the_answers() {
     let (socket, address) = deaf_port();
     let server = Server::start(&settings(address)).await;
-    refund(&server, calls::refund("R1")).await.unwrap_err();
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", "NOT_APPLIED"));
     socket.listen(16).unwrap();
     socket.set_nonblocking(true).unwrap();
     let upstream = Upstream::start_on(TcpListener::from_std(socket.into()).unwrap());
     upstream.next(REFUND, calls::refunded());
-    refund(&server, calls::refund("R1")).await.unwrap();
+    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
+    assert_eq!((refunded.evidence(), refunded.replayed), (pb::RefundEvidence::Reply, false));
     assert_eq!(upstream.take_paths(), [REFUND]);
 }

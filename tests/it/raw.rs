@@ -4,9 +4,12 @@
 use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use h2::client::ResponseFuture;
+use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use prost::Message;
 use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 
 use crate::server::GUARD;
@@ -48,9 +51,41 @@ async fn exchange(
     headers: &[(&'static str, &str)],
     (body, end): (Bytes, bool),
 ) -> Status {
+    let answer = send(address, method, headers, (body, end)).await.headers().await.rest().await;
+    answer.status().expect("a status")
+}
+
+/// A call that was sent, maybe not to its end.
+pub(crate) struct Sent {
+    response: ResponseFuture,
+    request: SendStream<Bytes>,
+    connection: AbortOnDropHandle<Result<(), h2::Error>>,
+}
+
+/// A call whose response headers are here. Its request may still be written.
+pub(crate) struct Begun {
+    pub(crate) headers: HeaderMap,
+    pub(crate) request: SendStream<Bytes>,
+    body: RecvStream,
+    _connection: AbortOnDropHandle<Result<(), h2::Error>>,
+}
+
+/// All that a call was answered.
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) trailers: Option<HeaderMap>,
+}
+
+/// Sends a call, and nothing after `body` if that is not its `end`.
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    headers: &[(&'static str, &str)],
+    (body, end): (Bytes, bool),
+) -> Sent {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let mut request =
         Request::post(format!("http://{address}/sunmi.trade.v1.TradeService/{method}"))
             .header("content-type", "application/grpc")
@@ -58,25 +93,40 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let (response, mut stream) = client.send_request(request.body(()).unwrap(), false).unwrap();
-    stream.send_data(body, end).unwrap();
-    let status = read(response).await;
-    connection.abort();
-    status
+    let (response, mut request) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    request.send_data(body, end).unwrap();
+    Sent { response, request, connection }
 }
 
-async fn read(response: h2::client::ResponseFuture) -> Status {
-    let response = response.await.expect("headers of a response");
-    let (parts, mut body) = response.into_parts();
-    if let Some(status) = status(&parts.headers) {
-        return status;
+impl Sent {
+    /// Waits for the response headers.
+    pub(crate) async fn headers(self) -> Begun {
+        let response = tokio::time::timeout(GUARD, self.response).await.expect("headers in time");
+        let (parts, body) = response.expect("headers of a response").into_parts();
+        Begun { headers: parts.headers, request: self.request, body, _connection: self.connection }
     }
-    while let Some(chunk) = body.data().await {
-        let read = chunk.expect("a body that is not broken off").len();
-        body.flow_control().release_capacity(read).unwrap();
+}
+
+impl Begun {
+    /// Waits for all the rest.
+    pub(crate) async fn rest(mut self) -> Answer {
+        let rest = async {
+            while let Some(chunk) = self.body.data().await {
+                let read = chunk.expect("a body that is not broken off").len();
+                self.body.flow_control().release_capacity(read).unwrap();
+            }
+            self.body.trailers().await.expect("an orderly end")
+        };
+        let trailers = tokio::time::timeout(GUARD, rest).await.expect("an end in time");
+        Answer { headers: self.headers, trailers }
     }
-    let trailers = body.trailers().await.expect("an orderly end").expect("trailers");
-    status(&trailers).expect("a status in the trailers")
+}
+
+impl Answer {
+    /// The status, wherever it stands.
+    pub(crate) fn status(&self) -> Option<Status> {
+        status(&self.headers).or_else(|| self.trailers.as_ref().and_then(status))
+    }
 }
 
 fn status(headers: &HeaderMap) -> Option<Status> {

@@ -55,6 +55,8 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct State {
     once: HashMap<&'static str, VecDeque<Answer>>,
+    /// To queries by this number.
+    found: HashMap<String, Answer>,
     always: HashMap<&'static str, Answer>,
     seen: Vec<Seen>,
     /// The numbers of all refunds so far.
@@ -115,6 +117,12 @@ impl Upstream {
         self
     }
 
+    /// Answers so when this order is asked for, if nothing is scripted once.
+    pub(crate) fn finds(&self, number: &str, answer: Answer) -> &Self {
+        self.state.lock().unwrap().found.insert(number.to_owned(), answer);
+        self
+    }
+
     /// Every request so far, in order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.lock().unwrap().seen.clone()
@@ -137,6 +145,11 @@ impl Upstream {
             assert!(other.path == QUERY && state.refunds.contains(&other.form["orderId"]));
         }
         of.into_iter().map(|seen| seen.path).collect()
+    }
+
+    /// How often any refund was sent, by all requests so far.
+    pub(crate) fn sends(&self) -> usize {
+        self.seen().iter().filter(|seen| seen.path == REFUND).count()
     }
 
     /// The refund with this number was sent so often, and after that only looked for.
@@ -179,7 +192,10 @@ impl Upstream {
             state.refunds.insert(seen.form["orderId"].clone());
         }
         let once = state.once.get_mut(seen.path.as_str()).and_then(VecDeque::pop_front);
-        let answer = once.or_else(|| state.always.get(seen.path.as_str()).cloned());
+        let number = seen.form.get("orderId").filter(|_| seen.path == QUERY);
+        let found = number.and_then(|number| state.found.get(number));
+        let other = found.or_else(|| state.always.get(seen.path.as_str())).cloned();
+        let answer = once.or(other);
         state.seen.push(seen);
         self.count.send_modify(|count| *count += 1);
         answer.unwrap_or_else(|| {

@@ -1,0 +1,183 @@
+//! What became of a refund in doubt is found out, or it stays in doubt: by its number, and by
+//! the total of its payment, in a call or behind the callers' backs.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use sunmi_trade::api::pb::{RefundEvidence, TradeState};
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::calls::{self, code, success};
+use crate::failure::Failure;
+use crate::measures::{measure, until};
+use crate::server::{BRIEF, GUARD, Server, refund, refund_within, settings, with};
+use crate::upstream::{Answer, QUERY, REFUND, Upstream};
+
+const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
+
+async fn start() -> (Upstream, Server) {
+    let upstream = Upstream::start().await;
+    upstream.always(QUERY, calls::not_found());
+    let server = Server::start(&settings(upstream.address)).await;
+    (upstream, server)
+}
+
+#[tokio::test]
+async fn a_refund_that_is_not_finished_is_followed_to_its_end_without_being_asked() {
+    let created = success(&json!({"amount": "100", "orderType": "1", "state": "1"}));
+    let failed = success(&json!({"amount": "100", "orderType": "1", "state": "5"}));
+    let table = [
+        (code("D01", "处理中"), TradeState::Processing, calls::refunded(), TradeState::Succeeded),
+        (created, TradeState::Created, failed, TradeState::Failed),
+    ];
+    for (answer, now, found, then) in table {
+        let (upstream, server) = start().await;
+        upstream.next(REFUND, answer);
+        for replayed in [false, true] {
+            let accepted = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap();
+            assert_eq!((accepted.state(), accepted.replayed), (now, replayed));
+            assert_eq!(accepted.evidence(), RefundEvidence::Reply);
+        }
+        assert_eq!(measure(&server, "sunmi_refund_processing").await, 1);
+        upstream.finds("R1", found);
+        until(&server, "sunmi_refund_processing", |refunds| refunds == 0).await;
+        upstream.assert_sent("R1", 1, "followed");
+        let finished = refund(&server, calls::refund("R1")).await.unwrap();
+        assert_eq!((finished.state(), finished.replayed), (then, true));
+        assert_eq!(finished.evidence(), RefundEvidence::Query);
+        assert_eq!(upstream.take_paths(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_refund_in_doubt_is_looked_for_without_being_asked() {
+    let (upstream, server) = start().await;
+    upstream.next(REFUND, Answer::BytesThenReset(vec![]));
+    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
+    assert_eq!(failure.verdict(), IN_DOUBT);
+    upstream.finds("R1", calls::refunded());
+    until(&server, "sunmi_refund_unknown_outcome", |refunds| refunds == 0).await;
+    upstream.assert_sent("R1", 1, "looked for");
+    let found = refund(&server, calls::refund("R1")).await.unwrap();
+    assert_eq!((found.evidence(), found.replayed), (RefundEvidence::Query, true));
+    assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn something_else_under_the_refunds_number_proves_nothing() {
+    let table = [
+        json!({"amount": "100", "orderType": "0", "state": "3"}),
+        json!({"amount": "99", "orderType": "1", "state": "3"}),
+        json!({"amount": "100", "orderType": "1", "state": "4"}),
+        json!({"amount": "100", "state": "3"}),
+        json!({"orderType": "1", "state": "3"}),
+    ];
+    join_all(table.into_iter().map(async |data| {
+        let name = data.to_string();
+        let (upstream, server) = start().await;
+        upstream.next(REFUND, code("S03", "系统异常")).finds("R1", success(&data));
+        let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.expect_err(&name);
+        assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
+        assert_eq!(failure.sunmi_code.as_deref(), Some("S03"), "{name}");
+        assert_eq!(failure.attempts(), Some(1), "{name}");
+        let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.expect_err(&name);
+        assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
+        // The refund itself does, at any time.
+        upstream.finds("R1", calls::refunded());
+        let found = refund(&server, calls::refund("R1")).await.expect(&name);
+        assert_eq!((found.evidence(), found.replayed), (RefundEvidence::Query, true), "{name}");
+        upstream.assert_sent("R1", 1, &name);
+    }))
+    .await;
+}
+
+/// A server that judges as soon as a refund's lease is over: five seconds and a bit after it
+/// was sent.
+async fn judging() -> (Upstream, Server) {
+    let upstream = Upstream::start().await;
+    upstream.always(QUERY, calls::not_found());
+    let env = [
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "250ms"),
+        ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "300ms"),
+        ("SUNMI_TRADE__DEADLINES__DEFAULT", "400ms"),
+        ("SUNMI_TRADE__DEADLINES__MAX", "400ms"),
+        ("SUNMI_TRADE__REFUND__MIN_LEFT", "0ms"),
+        ("SUNMI_TRADE__REFUND__CEILING", "400ms"),
+        ("SUNMI_TRADE__REFUND__SETTLE_WINDOW", "0s"),
+    ];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    (upstream, server)
+}
+
+fn payment(refunded: &str, state: &str) -> Answer {
+    success(&json!({
+        "amount": "10000", "orderType": "0", "state": state, "refunded": refunded
+    }))
+}
+
+fn looks_for_the_payment(upstream: &Upstream) -> usize {
+    let seen = upstream.seen();
+    seen.iter().filter(|seen| seen.path == QUERY && seen.form["orderId"] == "P1").count()
+}
+
+/// Repeats a refund until it is no longer in doubt.
+async fn outcome(server: &Server) -> Result<sunmi_trade::api::pb::RefundResponse, Failure> {
+    let give_up = Instant::now() + GUARD;
+    loop {
+        match refund(server, calls::refund("R1")).await {
+            Err(failure) if failure.verdict() == IN_DOUBT => assert!(Instant::now() < give_up),
+            known => return known,
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_found_nor_in_the_payments_total_is_not_applied_and_may_be_sent_again() {
+    let (upstream, server) = judging().await;
+    upstream.next(REFUND, code("S03", "")).next(REFUND, calls::refunded());
+    upstream.finds("P1", payment("0", "3"));
+    let started = Instant::now();
+    let judged = outcome(&server).await;
+    assert!(started.elapsed() >= Duration::from_secs(5), "the lease was not over");
+    assert!(looks_for_the_payment(&upstream) >= 1);
+    // If the judgement fell between two calls nobody was there to be told, and it was sent.
+    let refunded = match judged {
+        Err(failure) => {
+            let expected = (Code::Aborted, "REFUND_NOT_APPLIED", "NOT_APPLIED");
+            assert_eq!(failure.verdict(), expected);
+            assert_eq!(failure.next_step, "REPEAT_SAME_REFUND");
+            assert_eq!((upstream.sends(), failure.attempts()), (1, Some(0)));
+            refund(&server, calls::refund("R1")).await.unwrap()
+        }
+        Ok(refunded) => refunded,
+    };
+    assert_eq!((refunded.evidence(), refunded.replayed), (RefundEvidence::Reply, false));
+    assert_eq!(upstream.sends(), 2);
+}
+
+#[tokio::test]
+async fn while_the_payments_total_does_not_speak_against_it_a_refund_stays_in_doubt() {
+    let table = [
+        payment("100", "3"),
+        payment("", "3"),
+        payment("0", "2"),
+        success(&json!({"orderType": "1", "state": "3", "refunded": "0"})),
+        calls::not_found(),
+    ];
+    join_all(table.into_iter().map(async |found| {
+        let name = format!("{found:?}");
+        let (upstream, server) = judging().await;
+        upstream.next(REFUND, code("S03", "")).finds("P1", found);
+        let give_up = Instant::now() + GUARD;
+        // The third look, because it is after the second look has been judged.
+        while looks_for_the_payment(&upstream) < 3 {
+            let failure = refund(&server, calls::refund("R1")).await.expect_err(&name);
+            assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
+            assert!(Instant::now() < give_up, "{name}: nobody looks for the payment");
+        }
+        assert_eq!(upstream.sends(), 1, "{name}");
+    }))
+    .await;
+}
