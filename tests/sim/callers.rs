@@ -181,6 +181,7 @@ impl Callers {
             "caller: {number} of {} by {:?} to {name}, within {:?}",
             refund.amount, refund.original, plan.deadline
         ));
+        process.life.before_claim();
         let told = ask(process.clone(), plan.clone()).await;
         world.tell(format_args!("caller: {number} was told {told:?} by {name}"));
         let (refund, payment) = (refund.clone(), plan.payment.clone());

@@ -90,10 +90,11 @@ impl Fate {
             return Self { there, answer: rng.pick(&[Answer::Hang, Answer::Broken]), ..fair };
         }
         let back = rng.ms(1..2_500);
-        let (execute, answer) = match rng.below(10) {
+        let (execute, answer) = match rng.below(12) {
             0 => (false, Answer::Unreachable),
-            1 => {
-                let wait = rng.chance(0.5).then(|| rng.ms(0..6_000));
+            1 | 10 => {
+                // A long wait brings the next attempt near the ceiling.
+                let wait = rng.chance(0.7).then(|| rng.ms(0..6_000));
                 (false, Answer::Code("R03", wait))
             }
             2 => (false, Answer::Code(rng.pick(&REFUSALS), None)),

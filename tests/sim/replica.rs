@@ -31,6 +31,8 @@ pub struct Life {
     rng: Mutex<Rng>,
     dead: AtomicBool,
     died: CancellationToken,
+    /// Whether time is to pass during its next statement.
+    stalls: AtomicBool,
 }
 
 impl Life {
@@ -40,6 +42,12 @@ impl Life {
 
     pub async fn over(&self) {
         self.died.cancelled().await;
+    }
+
+    /// A refund is about to be claimed here. Long may pass between its claim and its send.
+    pub fn before_claim(&self) {
+        let stalls = self.rng.lock().unwrap().chance(self.world.options.pause);
+        self.stalls.store(stalls, Ordering::Relaxed);
     }
 
     fn end(&self, why: &str) {
@@ -71,10 +79,13 @@ impl Life {
         self.passes(false, "before a statement");
         let before = self.world.db_now();
         let rng = &mut self.rng.lock().unwrap();
-        if !self.world.is_faulty() || !rng.chance(self.world.options.pause) {
+        let stalls = self.stalls.swap(false, Ordering::Relaxed);
+        let pauses = stalls || rng.chance(self.world.options.pause);
+        if !self.world.is_faulty() || !pauses {
             return before;
         }
-        let pause = if rng.chance(0.3) { rng.ms(8_000..60_000) } else { rng.ms(10..8_000) };
+        let pause =
+            if stalls || rng.chance(0.3) { rng.ms(8_000..60_000) } else { rng.ms(10..8_000) };
         // Its first poll moves the clock; what it would then wait for is not needed.
         let _ = tokio::time::advance(pause).now_or_never();
         self.world.tell(format_args!("{}: a statement takes {pause:?}", self.name));
@@ -143,6 +154,7 @@ impl Replica {
             rng: Mutex::new(self.world.rng(("life", self.place, incarnation))),
             dead: AtomicBool::new(false),
             died: CancellationToken::new(),
+            stalls: AtomicBool::new(false),
         });
         let line = Line { upstream: Arc::clone(&self.upstream), life: Arc::clone(&life) };
         let credentials = Credentials::new(vec![credential()], None);
