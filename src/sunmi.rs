@@ -213,24 +213,25 @@ impl Client {
     /// be in time.
     async fn call(&self, call: Call, bounds: Bounds) -> Result<Answered<Reply>, Error> {
         self.budget.deposit();
+        // A process that was paused, or waited long for its claim, sends nothing.
+        if bounds.send_until.left().is_zero() {
+            return Err(Error::new(Fault::DeadlineExceeded));
+        }
         let mut attempts = 0;
         loop {
-            // Asked before each attempt: a process that was paused, or waited long for its
-            // claim, must not send when its time is over.
-            if bounds.send_until.left().is_zero() {
-                let error = Error::new(Fault::DeadlineExceeded);
-                return Err(error.with(|context| context.attempts = Some(attempts)));
-            }
             attempts += 1;
             let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
             let Some(seen) = bounds.give_up.bound(self.attempt(&call)).await else {
                 return Err(counted(Error::new(bounds.given_up)));
             };
-            match self.pause(&seen, attempts, &bounds) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => {
-                    return seen.map(|value| Answered { value, attempts }).map_err(counted);
-                }
+            let pause = self.pause(&seen, attempts, &bounds);
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            // Asked again after the pause: a process that woke late must not send when its
+            // time is over. The attempt that was made is what it has to tell.
+            if pause.is_none() || bounds.send_until.left().is_zero() {
+                return seen.map(|value| Answered { value, attempts }).map_err(counted);
             }
         }
     }
@@ -344,4 +345,58 @@ fn text(number: Option<&Identifier>) -> &str {
 fn without_state(mut fields: Fields) -> Fields {
     fields.keep("state");
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::sandbox::credential;
+
+    /// Asks to be left alone until just before the deadline.
+    #[derive(Debug)]
+    struct Throttles;
+
+    impl Transport for Throttles {
+        fn post<'a>(
+            &'a self,
+            _: &'a str,
+            _: SignedForm,
+        ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+            let retry_after = Some(Duration::from_micros(99_500));
+            let body = Body::Whole(r#"{"code":"R03"}"#.into());
+            Box::pin(async move { Ok(HttpReply { status: 200, retry_after, body }) })
+        }
+    }
+
+    /// A sleep ends up to a millisecond late, which was told as a call that sent nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_refund_that_was_sent_is_not_told_as_not_attempted_when_its_pause_ends_late() {
+        let config = ClientConfig {
+            wire: WireConfig {
+                base_url: "http://sunmi.invalid".parse().unwrap(),
+                connect_timeout: Duration::ZERO,
+                attempt_timeout: Duration::ZERO,
+                proxy: None,
+            },
+            retry: Policy { max_attempts: 3, base: Duration::ZERO, cap: Duration::ZERO },
+            max_in_flight: 1,
+        };
+        let credentials = Credentials::new(vec![credential()], None);
+        let client = Client::over(Box::new(Throttles), &config, credentials);
+        let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+        let refund = Refund {
+            app_id: credential().app_id,
+            msn: id("M1"),
+            amount: 1,
+            original: OrderRef::OrderId(id("P1")),
+            order_id: id("R1"),
+            business_id: id("B1"),
+        };
+        let deadline = Deadline::after(Duration::from_millis(100));
+        let permit = Permit::of_claim(1, deadline);
+        let error = client.refund(permit, &refund, deadline).await.unwrap_err();
+        assert_eq!((error.fault(), error.context().attempts), (Fault::TooManyRequests, Some(1)));
+    }
 }
