@@ -32,7 +32,7 @@ use replica::Replica;
 use upstream::Upstream;
 use world::World;
 
-const RUNS: u64 = 1_000;
+const RUNS: u64 = 1_500;
 
 /// How long the processes have, after the faults, to find out what happened.
 const AFTERWARDS: Duration = Duration::from_secs(600);
