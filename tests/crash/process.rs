@@ -117,9 +117,20 @@ impl Drop for Server {
     }
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end, which comes soon.
 pub(crate) fn run(env: &Env, args: &[&str]) -> Output {
-    program(env).args(args).stdin(Stdio::null()).output().unwrap()
+    let mut command = program(env);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let give_up = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > give_up {
+            child.kill().unwrap();
+            panic!("never ended: {:?}", child.wait_with_output().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
 }
 
 fn program(env: &Env) -> Command {

@@ -2,6 +2,8 @@
 //! one that is thrown away afterwards, as `.ci/postgres` does. To remove them one by one costs
 //! a checkpoint each, more than all else.
 
+use std::io::Write;
+
 use sqlx::{Connection, PgConnection};
 use url::Url;
 use uuid::Uuid;
@@ -20,7 +22,10 @@ impl Database {
     pub(crate) async fn new() -> Option<Self> {
         #[allow(clippy::disallowed_methods, reason = "only the test's surroundings know")]
         let Ok(server) = std::env::var(VARIABLE) else {
-            eprintln!("SKIPPED: {VARIABLE} is not set; .ci/postgres sets it");
+            // Past the capture of a test that passes.
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            let why = format!("SKIPPED {test}: {VARIABLE} is not set, .ci/postgres sets it\n");
+            std::io::stderr().write_all(why.as_bytes()).unwrap();
             return None;
         };
         let database = Self {
