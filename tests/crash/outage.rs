@@ -88,9 +88,9 @@ async fn the_truth_is_told_though_it_cannot_be_recorded() {
     assert!(server.log().contains("a refund's record was not written"));
     assert_eq!(world.row("R1").await.unwrap().state, State::Claimed);
     proxy.start();
-    // Its lease runs out, and it is found.
+    // The record is made up for.
     assert_eq!(world.at_rest("R1").await.state, State::Settled);
-    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Query, true);
+    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, true);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
     drop(server);
 }

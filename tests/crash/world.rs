@@ -52,7 +52,7 @@ impl World {
             ("SUNMI_TRADE__ADMIN_LISTEN", "127.0.0.1:0"),
             ("SUNMI_TRADE__UPSTREAM__ENVIRONMENT", "custom"),
             ("SUNMI_TRADE__UPSTREAM__BASE_URL", &upstream),
-            ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "1s"),
+            ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "500ms"),
             ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "1s"),
             ("SUNMI_TRADE__REFUND__LEDGER", ledger),
             ("SUNMI_TRADE__REFUND__SETTLE_WINDOW", "200ms"),
