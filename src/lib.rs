@@ -10,22 +10,26 @@
 //! a status with details, and one line of log.
 //!
 //! A refund goes the same way, through [`refund`], where it runs in a task that outlives
-//! its caller, is sent at most once, and is reported as what is known of it.
+//! its caller: it is claimed in the [`ledger`], which alone makes a [`permit`] to send,
+//! sent, and settled, or followed until its outcome is found out.
 //!
 //! # Invariants
 //!
 //! 1. *Layers.* Only [`api`] and [`server`] know tonic and the proto types; only [`sunmi`]
-//!    knows Sunmi's field names, codes and HTTP. What lies between knows neither.
+//!    knows Sunmi's field names, codes and HTTP; only [`ledger`] knows SQL. What lies between
+//!    knows none of them.
 //! 2. *What is signed is what is sent.* Parameters are collected once; signature and form
 //!    are both made from that one value.
-//! 3. *An honest answer.* A refund is answered as done, or as not done, only where that is
+//! 3. *Claim before send.* A refund is recorded durably before its first byte leaves. While
+//!    its outcome is unknown nothing sends it a second time.
+//! 4. *An honest answer.* A refund is answered as done, or as not done, only where that is
 //!    known. All else is `REFUND_OUTCOME_UNKNOWN`.
-//! 4. *Deadlines are ours.* They are fixed at the edge and passed down, and this server
+//! 5. *Deadlines are ours.* They are fixed at the edge and passed down, and this server
 //!    answers before its caller's clock runs out, never with CANCELLED.
-//! 5. *Nothing is swallowed.* Codes, values and fields that this version does not know reach
+//! 6. *Nothing is swallowed.* Codes, values and fields that this version does not know reach
 //!    the caller raw.
-//! 6. *No secret leaves.* Keys and signed forms are types that cannot be printed.
-//! 7. *Everything has a limit*, and the limits fit each other.
+//! 7. *No secret leaves.* Keys and signed forms are types that cannot be printed.
+//! 8. *Everything has a limit*, and the limits fit each other.
 
 #![forbid(unsafe_code)]
 
