@@ -109,8 +109,10 @@ async fn a_file_that_cannot_be_opened_is_named() {
     assert!(said.contains(absent.to_str().unwrap()), "{said}");
     assert!(!absent.exists());
 
-    let said = refusal(&file(scratch.path()), UPSTREAM, Access::Serve).await;
-    assert!(said.contains(scratch.path().to_str().unwrap()), "{said}");
+    let directory = scratch.path().join("directory.db");
+    std::fs::create_dir(&directory).unwrap();
+    let said = refusal(&file(&directory), UPSTREAM, Access::Serve).await;
+    assert!(said.contains("directory.db was not opened"), "{said}");
 
     let other = scratch.path().join("text.db");
     std::fs::write(&other, "This is no database. ".repeat(100)).unwrap();
