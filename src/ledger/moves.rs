@@ -155,8 +155,9 @@ impl Ledger {
     }
 
     /// Records the judgement that a refund in doubt never happened: unless the window since
-    /// its lease is not over, or another refund of the same payment was sent or settled
-    /// within it, whose effect on the payment's total could be mistaken for this one's.
+    /// its lease is not over, or another refund of the same payment could be sent or was
+    /// settled within it, whose effect on the payment's total could be mistaken for this
+    /// one's.
     pub async fn judge_not_applied(&self, row: &Row, window: Duration) -> Result<bool> {
         let (kind, original) = row.original.named();
         let sql = self.sql(
@@ -165,7 +166,7 @@ impl Ledger {
              AND lease_until + $4 <= {now} AND NOT EXISTS ( \
                  SELECT 1 FROM refunds AS other WHERE other.app_id = $1 \
                  AND other.original_kind = $5 AND other.original = $6 AND other.order_id <> $2 \
-                 AND (other.state = 'claimed' OR other.claimed_at + $4 > {now} \
+                 AND (other.state = 'claimed' OR other.lease_until + $4 > {now} \
                       OR (other.state = 'settled' AND other.changed_at + $4 > {now})))",
         );
         let query = of_epoch(sql, &row.key, row.epoch)
