@@ -2,6 +2,7 @@
 //! caller here has no clock of its own, so every status is the server's.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use sunmi_trade::config::Sources;
 use tonic::Code;
 
@@ -94,11 +95,12 @@ async fn a_caller_that_never_sends_its_request_is_answered_at_its_deadline() {
     for (method, expected) in
         [("Query", TOO_LATE), ("SwipeQuery", TOO_LATE), ("Refund", NOT_ATTEMPTED)]
     {
-        for sent in [0, 1, 5, 8] {
+        join_all([0, 1, 5, 8].map(async |sent| {
             let part = body_of(method).slice(..sent);
             let failure = without_end(&server, method, part, "200m").await;
             assert_eq!(failure.verdict(), expected, "{method} {sent}");
-        }
+        }))
+        .await;
     }
     assert_eq!(upstream.take_paths(), [""; 0]);
 }
@@ -106,7 +108,7 @@ async fn a_caller_that_never_sends_its_request_is_answered_at_its_deadline() {
 #[tokio::test]
 async fn a_refund_that_sunmi_does_not_answer_is_in_doubt_at_its_deadline() {
     let (upstream, server) = silent(|it| it).await;
-    let failure = within(&server, "Refund", "2S").await;
+    let failure = within(&server, "Refund", "1S").await;
     assert_eq!(failure.verdict(), IN_DOUBT);
     assert_eq!(failure.next_step, "REPEAT_SAME_REFUND");
     assert!(failure.retry_delay.is_some());

@@ -32,7 +32,7 @@ async fn a_refund_that_is_not_finished_is_followed_to_its_end_without_being_aske
         (code("D01", "处理中"), TradeState::Processing, calls::refunded(), TradeState::Succeeded),
         (created, TradeState::Created, failed, TradeState::Failed),
     ];
-    for (answer, now, found, then) in table {
+    join_all(table.into_iter().map(async |(answer, now, found, then)| {
         let (upstream, server) = start().await;
         upstream.next(REFUND, answer);
         for replayed in [false, true] {
@@ -48,7 +48,8 @@ async fn a_refund_that_is_not_finished_is_followed_to_its_end_without_being_aske
         assert_eq!((finished.state(), finished.replayed), (then, true));
         assert_eq!(finished.evidence(), RefundEvidence::Query);
         assert_eq!(upstream.take_paths(), [""; 0]);
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -133,11 +134,26 @@ async fn outcome(server: &Server) -> Result<sunmi_trade::api::pb::RefundResponse
     }
 }
 
+/// Side by side, because they wait for a lease to end.
 #[tokio::test]
-async fn neither_found_nor_in_the_payments_total_is_not_applied_and_may_be_sent_again() {
+async fn a_refund_that_is_not_found_is_judged_by_its_payments_total_when_its_lease_is_over() {
+    let speak_for_nothing = [
+        payment("100", "3"),
+        payment("", "3"),
+        payment("0", "2"),
+        success(&json!({"orderType": "1", "state": "3", "refunded": "0"})),
+        calls::not_found(),
+    ];
+    tokio::join!(
+        assert_is_judged_and_sent_again(payment("0", "3")),
+        join_all(speak_for_nothing.map(assert_stays_in_doubt)),
+    );
+}
+
+async fn assert_is_judged_and_sent_again(found: Answer) {
     let (upstream, server) = judging().await;
     upstream.next(REFUND, code("S03", "")).next(REFUND, calls::refunded());
-    upstream.finds("P1", payment("0", "3"));
+    upstream.finds("P1", found);
     let started = Instant::now();
     let judged = outcome(&server).await;
     assert!(started.elapsed() >= Duration::from_secs(5), "the lease was not over");
@@ -157,27 +173,16 @@ async fn neither_found_nor_in_the_payments_total_is_not_applied_and_may_be_sent_
     assert_eq!(upstream.sends(), 2);
 }
 
-#[tokio::test]
-async fn while_the_payments_total_does_not_speak_against_it_a_refund_stays_in_doubt() {
-    let table = [
-        payment("100", "3"),
-        payment("", "3"),
-        payment("0", "2"),
-        success(&json!({"orderType": "1", "state": "3", "refunded": "0"})),
-        calls::not_found(),
-    ];
-    join_all(table.into_iter().map(async |found| {
-        let name = format!("{found:?}");
-        let (upstream, server) = judging().await;
-        upstream.next(REFUND, code("S03", "")).finds("P1", found);
-        let give_up = Instant::now() + GUARD;
-        // The third look, because it is after the second look has been judged.
-        while looks_for_the_payment(&upstream) < 3 {
-            let failure = refund(&server, calls::refund("R1")).await.expect_err(&name);
-            assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
-            assert!(Instant::now() < give_up, "{name}: nobody looks for the payment");
-        }
-        assert_eq!(upstream.sends(), 1, "{name}");
-    }))
-    .await;
+async fn assert_stays_in_doubt(found: Answer) {
+    let name = format!("{found:?}");
+    let (upstream, server) = judging().await;
+    upstream.next(REFUND, code("S03", "")).finds("P1", found);
+    let give_up = Instant::now() + GUARD;
+    // The third look, because it is after the second look has been judged.
+    while looks_for_the_payment(&upstream) < 3 {
+        let failure = refund(&server, calls::refund("R1")).await.expect_err(&name);
+        assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
+        assert!(Instant::now() < give_up, "{name}: nobody looks for the payment");
+    }
+    assert_eq!(upstream.sends(), 1, "{name}");
 }
