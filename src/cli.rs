@@ -73,6 +73,9 @@ enum Command {
     #[command(after_help = help::CHECK_CONFIG)]
     CheckConfig(Serve),
     /// Look into the refund ledger, and decide what cannot be found out
+    ///
+    /// docs/refunds.md says what the states mean and when a person has to decide.
+    #[command(after_help = help::REFUNDS)]
     Refunds {
         /// A configuration file, in TOML
         #[arg(long, value_name = "FILE", global = true)]

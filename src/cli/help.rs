@@ -29,6 +29,13 @@ Compare with what was sent: the same names, raw values before URL encoding, noth
 pub(super) const CHECK_CONFIG: &str = "\
 Example: sunmi-trade check-config --config sunmi-trade.toml";
 
+pub(super) const REFUNDS: &str = "\
+The ledger is the one of the configuration, and may be served from meanwhile.
+Examples:
+  sunmi-trade refunds list --state in_doubt
+  sunmi-trade refunds show NUMBER
+  sunmi-trade refunds settle NUMBER --succeeded --by NAME --reason TEXT";
+
 pub(super) const EXPLAIN: &str = "\
 Examples:
   sunmi-trade explain E22

@@ -141,7 +141,10 @@ impl Ledger {
         if of == upstream {
             return Ok(());
         }
-        Err(LedgerError(format!("it belongs to the upstream {of}, not to {upstream}").into()))
+        Err(LedgerError::new(format!(
+            "it belongs to the upstream {of}, not to {upstream}; give each upstream a ledger of \
+             its own (refund.ledger)"
+        )))
     }
 }
 
