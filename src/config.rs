@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+mod check;
 mod print;
 mod source;
 
@@ -140,7 +141,7 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
         },
         credentials,
     };
-    check(&mut reader, &config);
+    check::check(&mut reader, &config);
     let faults = reader.finish();
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
@@ -297,68 +298,6 @@ fn key_from_file(reader: &mut Reader, key: &str, file: &str) -> Option<String> {
     }
 }
 
-/// The limits fit each other: an attempt into a deadline, a deadline into a refund's
-/// ceiling, and that into the drain.
-fn check(reader: &mut Reader, config: &Config) {
-    let Config { deadlines, refund, .. } = config;
-    let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
-    let table = [
-        (
-            !production || !matches!(config.ledger, Location::Memory),
-            "refund.ledger",
-            "must not be memory in production: a restart would forget what was sent",
-        ),
-        (
-            !production || refund.settle_window >= s(60),
-            "refund.settle_window",
-            "must be at least 1m in production",
-        ),
-        (
-            config.connect_timeout < config.attempt_timeout,
-            "upstream.connect_timeout",
-            "must be shorter than upstream.attempt_timeout",
-        ),
-        (
-            config.attempt_timeout <= deadlines.max,
-            "upstream.attempt_timeout",
-            "must not be longer than deadlines.max",
-        ),
-        (
-            deadlines.default <= deadlines.max,
-            "deadlines.default",
-            "must not be longer than deadlines.max",
-        ),
-        (
-            deadlines.reserve < deadlines.default,
-            "deadlines.reserve",
-            "must be shorter than deadlines.default",
-        ),
-        (
-            deadlines.max <= refund.ceiling,
-            "deadlines.max",
-            "must not be longer than refund.ceiling",
-        ),
-        (
-            refund.min_left < deadlines.default,
-            "refund.min_left",
-            "must be shorter than deadlines.default",
-        ),
-        (
-            refund.ceiling <= config.shutdown.drain,
-            "refund.ceiling",
-            "must not be longer than shutdown.drain",
-        ),
-        (
-            config.retry.base <= config.retry.cap,
-            "retry.base_delay",
-            "must not be longer than retry.max_delay",
-        ),
-    ];
-    for (holds, key, rule) in table {
-        reader.check(holds, key, rule);
-    }
-}
-
 impl Config {
     /// The name of the upstream that a ledger belongs to.
     pub fn upstream_name(&self) -> &str {
@@ -384,99 +323,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const SECRET: &str = "s3cretDoNotShow";
-
-    /// What may be read aloud: the configuration as printed, or its faults.
-    fn aloud(sources: &Sources, sandbox: bool) -> String {
-        match load(sources, sandbox) {
-            Ok(config) => config.to_toml(),
-            Err(faults) => {
-                let lines: Vec<_> = faults.iter().map(ConfigFault::to_string).collect();
-                assert!(lines.iter().all(|line| line.lines().count() == 1), "{lines:?}");
-                lines.join("\n")
-            }
-        }
-    }
-
-    /// Every setting, as the printed configuration has them.
-    fn keys() -> Vec<String> {
-        let printed: toml::Table = aloud(&Sources::default(), true).parse().expect("TOML");
-        let mut reader =
-            Reader::new(&Sources { file: Some(printed.to_string()), ..Sources::default() });
-        let _ = reader.tables("credentials");
-        let unknown = reader.finish();
-        unknown.into_iter().map(|fault| fault.key).chain(["upstream.proxy".to_owned()]).collect()
-    }
-
-    /// Values that are nearly right in one way or another, with the secret in them.
-    fn values() -> impl Strategy<Value = String> {
-        prop_oneof![
-            Just(format!("'{SECRET}'")),
-            Just(format!("'{SECRET}ms'")),
-            Just(format!("'5s {SECRET}'")),
-            Just(format!("'http://{SECRET}@127.0.0.1'")),
-            Just(format!("'http://127.0.0.1/?key={SECRET}'")),
-            Just(format!("'ftp://{SECRET}'")),
-            Just(format!("'127.0.0.1:{SECRET}'")),
-            Just(format!("['{SECRET}']")),
-            Just(format!("{{ '{SECRET}' = 1 }}")),
-            Just(format!("[{{ app_key = '{SECRET}' }}]")),
-            Just(SECRET.to_owned()),
-            Just(format!("'{SECRET}")),
-            "[0-9]{1,30}".prop_map(|digits| format!("'{digits}s'")),
-            "[0-9]{1,30}",
-            "\\PC{0,20}",
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_file_and_environment_are_read_or_refused(
-            file in "\\PC{0,50}",
-            env in proptest::collection::btree_map("SUNMI_TRADE__[A-Z_\\[\\]0-9]{0,20}", ".*", 0..4),
-            sandbox: bool,
-        ) {
-            aloud(&Sources { file: Some(file), env, flags: Vec::new() }, sandbox);
-        }
-
-        /// Whatever a setting is given, and wherever the file breaks off.
-        #[test]
-        fn a_value_of_the_file_is_not_read_aloud(
-            key in proptest::sample::select(keys()),
-            value in values(),
-            cut in 0usize..40,
-        ) {
-            let text = format!("\n{key} = {value}\n");
-            let kept = text.chars().count().saturating_sub(cut.saturating_sub(20));
-            let file = Some(text.chars().take(kept).collect());
-            let aloud = aloud(&Sources { file, ..Sources::default() }, false);
-            // A name is no value.
-            let named = format!("{key}.{SECRET}: ");
-            prop_assert!(!aloud.replace(&named, "").contains(SECRET), "{}", aloud);
-        }
-
-        #[test]
-        fn a_value_of_the_environment_is_not_read_aloud(
-            key in proptest::sample::select(keys()),
-            value in values(),
-        ) {
-            let name = format!("SUNMI_TRADE__{}", key.replace('.', "__").to_ascii_uppercase());
-            let value = value.trim_matches('\'').to_owned();
-            let env = [(name, value)].into();
-            let aloud = aloud(&Sources { env, ..Sources::default() }, false);
-            prop_assert!(!aloud.contains(SECRET), "{}", aloud);
-        }
-    }
-
-    #[test]
-    fn a_fault_is_one_line_whatever_the_key() {
-        let file = Some("\"a\\nb\\u001Bc\" = 1".to_owned());
-        let faults = load(&Sources { file, ..Sources::default() }, true).unwrap_err();
-        assert_eq!(faults[0].to_string(), r"a\nb\u{1b}c: is not a setting of this version");
-    }
-}
+mod tests;

@@ -1,0 +1,67 @@
+//! Whether the settings fit each other.
+
+use super::source::Reader;
+use super::{Config, Upstream, s};
+use crate::ledger::Location;
+
+/// The limits fit each other: an attempt into a deadline, a deadline into a refund's
+/// ceiling, and that into the drain.
+pub(super) fn check(reader: &mut Reader, config: &Config) {
+    let Config { deadlines, refund, .. } = config;
+    let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
+    let table = [
+        (
+            !production || !matches!(config.ledger, Location::Memory),
+            "refund.ledger",
+            "must not be memory in production: a restart would forget what was sent",
+        ),
+        (
+            !production || refund.settle_window >= s(60),
+            "refund.settle_window",
+            "must be at least 1m in production",
+        ),
+        (
+            config.connect_timeout < config.attempt_timeout,
+            "upstream.connect_timeout",
+            "must be shorter than upstream.attempt_timeout",
+        ),
+        (
+            config.attempt_timeout <= deadlines.max,
+            "upstream.attempt_timeout",
+            "must not be longer than deadlines.max",
+        ),
+        (
+            deadlines.default <= deadlines.max,
+            "deadlines.default",
+            "must not be longer than deadlines.max",
+        ),
+        (
+            deadlines.reserve < deadlines.default,
+            "deadlines.reserve",
+            "must be shorter than deadlines.default",
+        ),
+        (
+            deadlines.max <= refund.ceiling,
+            "deadlines.max",
+            "must not be longer than refund.ceiling",
+        ),
+        (
+            refund.min_left < deadlines.default,
+            "refund.min_left",
+            "must be shorter than deadlines.default",
+        ),
+        (
+            refund.ceiling <= config.shutdown.drain,
+            "refund.ceiling",
+            "must not be longer than shutdown.drain",
+        ),
+        (
+            config.retry.base <= config.retry.cap,
+            "retry.base_delay",
+            "must not be longer than retry.max_delay",
+        ),
+    ];
+    for (holds, key, rule) in table {
+        reader.check(holds, key, rule);
+    }
+}

@@ -1,0 +1,94 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const SECRET: &str = "s3cretDoNotShow";
+
+/// What may be read aloud: the configuration as printed, or its faults.
+fn aloud(sources: &Sources, sandbox: bool) -> String {
+    match load(sources, sandbox) {
+        Ok(config) => config.to_toml(),
+        Err(faults) => {
+            let lines: Vec<_> = faults.iter().map(ConfigFault::to_string).collect();
+            assert!(lines.iter().all(|line| line.lines().count() == 1), "{lines:?}");
+            lines.join("\n")
+        }
+    }
+}
+
+/// Every setting, as the printed configuration has them.
+fn keys() -> Vec<String> {
+    let printed: toml::Table = aloud(&Sources::default(), true).parse().expect("TOML");
+    let mut reader =
+        Reader::new(&Sources { file: Some(printed.to_string()), ..Sources::default() });
+    let _ = reader.tables("credentials");
+    let unknown = reader.finish();
+    unknown.into_iter().map(|fault| fault.key).chain(["upstream.proxy".to_owned()]).collect()
+}
+
+/// Values that are nearly right in one way or another, with the secret in them.
+fn values() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(format!("'{SECRET}'")),
+        Just(format!("'{SECRET}ms'")),
+        Just(format!("'5s {SECRET}'")),
+        Just(format!("'http://{SECRET}@127.0.0.1'")),
+        Just(format!("'http://127.0.0.1/?key={SECRET}'")),
+        Just(format!("'ftp://{SECRET}'")),
+        Just(format!("'127.0.0.1:{SECRET}'")),
+        Just(format!("['{SECRET}']")),
+        Just(format!("{{ '{SECRET}' = 1 }}")),
+        Just(format!("[{{ app_key = '{SECRET}' }}]")),
+        Just(SECRET.to_owned()),
+        Just(format!("'{SECRET}")),
+        "[0-9]{1,30}".prop_map(|digits| format!("'{digits}s'")),
+        "[0-9]{1,30}",
+        "\\PC{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_file_and_environment_are_read_or_refused(
+        file in "\\PC{0,50}",
+        env in proptest::collection::btree_map("SUNMI_TRADE__[A-Z_\\[\\]0-9]{0,20}", ".*", 0..4),
+        sandbox: bool,
+    ) {
+        aloud(&Sources { file: Some(file), env, flags: Vec::new() }, sandbox);
+    }
+
+    /// Whatever a setting is given, and wherever the file breaks off.
+    #[test]
+    fn a_value_of_the_file_is_not_read_aloud(
+        key in proptest::sample::select(keys()),
+        value in values(),
+        cut in 0usize..40,
+    ) {
+        let text = format!("\n{key} = {value}\n");
+        let kept = text.chars().count().saturating_sub(cut.saturating_sub(20));
+        let file = Some(text.chars().take(kept).collect());
+        let aloud = aloud(&Sources { file, ..Sources::default() }, false);
+        // A name is no value.
+        let named = format!("{key}.{SECRET}: ");
+        prop_assert!(!aloud.replace(&named, "").contains(SECRET), "{}", aloud);
+    }
+
+    #[test]
+    fn a_value_of_the_environment_is_not_read_aloud(
+        key in proptest::sample::select(keys()),
+        value in values(),
+    ) {
+        let name = format!("SUNMI_TRADE__{}", key.replace('.', "__").to_ascii_uppercase());
+        let value = value.trim_matches('\'').to_owned();
+        let env = [(name, value)].into();
+        let aloud = aloud(&Sources { env, ..Sources::default() }, false);
+        prop_assert!(!aloud.contains(SECRET), "{}", aloud);
+    }
+}
+
+#[test]
+fn a_fault_is_one_line_whatever_the_key() {
+    let file = Some("\"a\\nb\\u001Bc\" = 1".to_owned());
+    let faults = load(&Sources { file, ..Sources::default() }, true).unwrap_err();
+    assert_eq!(faults[0].to_string(), r"a\nb\u{1b}c: is not a setting of this version");
+}
