@@ -105,7 +105,7 @@ struct Serve {
     /// Address and port of gRPC [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Address and port of /livez and /readyz [default: 127.0.0.1:9090]
+    /// Address and port of /metrics, /livez and /readyz [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<String>,
     /// Call a sandbox that is started with the server: no account needed, no money moves
