@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde_json::json;
 use sunmi_trade::api::pb;
 use sunmi_trade::api::pb::refund_request::Original;
@@ -12,7 +11,7 @@ use tonic::Code::{self, *};
 
 use crate::calls;
 use crate::failure::Failure;
-use crate::server::{BRIEF, GUARD, Server, query, refund, refund_within, settings};
+use crate::server::{BRIEF, GUARD, Server, query, refund, refund_within, settings, side_by_side};
 use crate::upstream::{QUERY, REFUND, Upstream, answer_json};
 
 /// What a code means for a refund.
@@ -135,7 +134,7 @@ async fn every_code_fails_a_query_as_the_table_says() {
 
 #[tokio::test]
 async fn every_code_fails_a_refund_as_the_table_says() {
-    join_all(TABLE.iter().map(async |row| {
+    side_by_side(&TABLE, async |row| {
         let (upstream, server) = start().await;
         upstream
             .always(QUERY, calls::not_found())
@@ -165,7 +164,7 @@ async fn every_code_fails_a_refund_as_the_table_says() {
             (_, Same) => assert_eq!(upstream.take_paths(), [REFUND], "{}", row.sunmi),
             (_, Resolve) => upstream.assert_sent("R1", 1, row.sunmi),
         }
-    }))
+    })
     .await;
 }
 

@@ -2,14 +2,13 @@
 //! caller here has no clock of its own, so every status is the server's.
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use sunmi_trade::config::Sources;
 use tonic::Code;
 
 use crate::calls;
 use crate::failure::Failure;
 use crate::raw::{self, framed};
-use crate::server::{Server, query, refund, settings, with};
+use crate::server::{Server, query, refund, settings, side_by_side, with};
 use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream};
 
 const TOO_LATE: (Code, &str, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "");
@@ -95,11 +94,11 @@ async fn a_caller_that_never_sends_its_request_is_answered_at_its_deadline() {
     for (method, expected) in
         [("Query", TOO_LATE), ("SwipeQuery", TOO_LATE), ("Refund", NOT_ATTEMPTED)]
     {
-        join_all([0, 1, 5, 8].map(async |sent| {
+        side_by_side([0, 1, 5, 8], async |sent| {
             let part = body_of(method).slice(..sent);
             let failure = without_end(&server, method, part, "200m").await;
             assert_eq!(failure.verdict(), expected, "{method} {sent}");
-        }))
+        })
         .await;
     }
     assert_eq!(upstream.take_paths(), [""; 0]);

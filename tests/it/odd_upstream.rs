@@ -4,14 +4,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use socket2::{Domain, Socket, Type};
 use sunmi_trade::api::pb;
 use tokio::net::TcpListener;
 use tonic::Code::{self, Internal, ResourceExhausted, Unavailable, Unknown};
 
 use crate::calls;
-use crate::server::{BRIEF, GUARD, Server, impatient, query, refund, refund_within, settings};
+use crate::server::{
+    BRIEF, GUARD, Server, impatient, query, refund, refund_within, settings, side_by_side,
+};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream, answer_json, reply};
 
 /// What a read is told.
@@ -148,7 +149,7 @@ async fn assert_fails_a_refund(upstream: &Upstream, server: &Server, name: &str,
 
 /// A server for each of them, which in the end still answers.
 async fn assert_survives(table: Vec<(&'static str, Answer, Verdict)>) {
-    join_all(table.into_iter().map(async |(name, answer, expected)| {
+    side_by_side(table, async |(name, answer, expected)| {
         let upstream = Upstream::start().await;
         let server = Server::start(&impatient(settings(upstream.address))).await;
         upstream.always(QUERY, answer.clone()).always(REFUND, answer);
@@ -158,7 +159,7 @@ async fn assert_survives(table: Vec<(&'static str, Answer, Verdict)>) {
         upstream.always(QUERY, calls::paid());
         let found = query(&server, calls::query("O1")).await.expect("a server that stayed up");
         assert_eq!(found.state(), pb::TradeState::Succeeded, "{name}");
-    }))
+    })
     .await;
 }
 

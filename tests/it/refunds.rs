@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sunmi_trade::api::pb;
 use sunmi_trade::config;
@@ -14,7 +13,7 @@ use tonic::Code;
 
 use crate::calls::{self, code, success};
 use crate::failure::Failure;
-use crate::server::{BRIEF, Server, impatient, refund, refund_within, settings};
+use crate::server::{BRIEF, Server, impatient, refund, refund_within, settings, side_by_side};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream};
 
 const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
@@ -86,7 +85,7 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         Answer::BytesThenReset(vec![]),
         Answer::Silence,
     ];
-    join_all(table.into_iter().map(async |found| {
+    side_by_side(table, async |found| {
         let name = format!("{found:?}");
         let (upstream, answer) = looked_for(found).await;
         let failure = answer.expect_err(&name);
@@ -96,7 +95,7 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         assert!(failure.retry_delay.is_some(), "{name}");
         assert_eq!(failure.attempts(), Some(1), "{name}");
         upstream.assert_sent("R1", 1, &name);
-    }))
+    })
     .await;
 }
 
@@ -136,7 +135,7 @@ async fn a_success_that_is_not_of_this_refund_leaves_it_in_doubt() {
         json!({"amount": "100", "orderType": "1", "state": ""}),
         json!({"amount": "100", "orderType": "1"}),
     ];
-    join_all(table.into_iter().map(async |data| {
+    side_by_side(table, async |data| {
         let (upstream, server) = start().await;
         upstream.next(REFUND, success(&data)).always(QUERY, calls::not_found());
         let answer = refund_within(&server, calls::refund("R1"), BRIEF).await;
@@ -144,7 +143,7 @@ async fn a_success_that_is_not_of_this_refund_leaves_it_in_doubt() {
         assert_eq!(failure.verdict(), IN_DOUBT, "{data}");
         assert_eq!(failure.attempts(), Some(1), "{data}");
         upstream.assert_sent("R1", 1, &data.to_string());
-    }))
+    })
     .await;
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde_json::json;
 use sunmi_trade::api::pb::{RefundEvidence, TradeState};
 use tokio::time::Instant;
@@ -12,7 +11,7 @@ use tonic::Code;
 use crate::calls::{self, code, success};
 use crate::failure::Failure;
 use crate::measures::{measure, until};
-use crate::server::{BRIEF, GUARD, Server, refund, refund_within, settings, with};
+use crate::server::{BRIEF, GUARD, Server, refund, refund_within, settings, side_by_side, with};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream};
 
 const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
@@ -32,7 +31,7 @@ async fn a_refund_that_is_not_finished_is_followed_to_its_end_without_being_aske
         (code("D01", "处理中"), TradeState::Processing, calls::refunded(), TradeState::Succeeded),
         (created, TradeState::Created, failed, TradeState::Failed),
     ];
-    join_all(table.into_iter().map(async |(answer, now, found, then)| {
+    side_by_side(table, async |(answer, now, found, then)| {
         let (upstream, server) = start().await;
         upstream.next(REFUND, answer);
         for replayed in [false, true] {
@@ -48,7 +47,7 @@ async fn a_refund_that_is_not_finished_is_followed_to_its_end_without_being_aske
         assert_eq!((finished.state(), finished.replayed), (then, true));
         assert_eq!(finished.evidence(), RefundEvidence::Query);
         assert_eq!(upstream.take_paths(), [""; 0]);
-    }))
+    })
     .await;
 }
 
@@ -75,7 +74,7 @@ async fn something_else_under_the_refunds_number_proves_nothing() {
         json!({"amount": "100", "state": "3"}),
         json!({"orderType": "1", "state": "3"}),
     ];
-    join_all(table.into_iter().map(async |data| {
+    side_by_side(table, async |data| {
         let name = data.to_string();
         let (upstream, server) = start().await;
         upstream.next(REFUND, code("S03", "系统异常")).finds("R1", success(&data));
@@ -90,7 +89,7 @@ async fn something_else_under_the_refunds_number_proves_nothing() {
         let found = refund(&server, calls::refund("R1")).await.expect(&name);
         assert_eq!((found.evidence(), found.replayed), (RefundEvidence::Query, true), "{name}");
         upstream.assert_sent("R1", 1, &name);
-    }))
+    })
     .await;
 }
 
@@ -146,7 +145,7 @@ async fn a_refund_that_is_not_found_is_judged_by_its_payments_total_when_its_lea
     ];
     tokio::join!(
         assert_is_judged_and_sent_again(payment("0", "3")),
-        join_all(speak_for_nothing.map(assert_stays_in_doubt)),
+        side_by_side(speak_for_nothing, assert_stays_in_doubt),
     );
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
 use sunmi_trade::api::pb;
 use tokio::time::Instant;
 use tonic::{Code, Request};
 
 use crate::calls;
 use crate::server::{
-    BRIEF, Server, impatient, query, refund, refund_within, settings, settle, swipe_query, with,
+    BRIEF, Server, impatient, query, refund, refund_within, settings, settle, side_by_side,
+    swipe_query, with,
 };
 use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream, reply};
 
@@ -160,20 +160,19 @@ async fn a_refund_that_was_refused_for_its_haste_is_sent_again() {
 #[tokio::test]
 async fn a_refund_that_may_have_been_processed_is_sent_once_whatever_broke() {
     let failures = passing_failures().into_iter();
-    join_all(failures.filter(|(name, _)| !["R03", "D01"].contains(name)).map(
-        async |(name, failure)| {
-            let upstream = Upstream::start().await;
-            let server = Server::start(&impatient(settings(upstream.address))).await;
-            upstream.next(REFUND, failure).always(REFUND, calls::refunded());
-            upstream.always(QUERY, calls::not_found());
-            let answer = refund_within(&server, calls::refund("R1"), BRIEF).await;
-            let failure = answer.expect_err(name);
-            let expected = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
-            assert_eq!(failure.verdict(), expected, "{name}");
-            assert_eq!(failure.attempts(), Some(1), "{name}");
-            upstream.assert_sent("R1", 1, name);
-        },
-    ))
+    let failures = failures.filter(|(name, _)| !["R03", "D01"].contains(name));
+    side_by_side(failures, async |(name, failure)| {
+        let upstream = Upstream::start().await;
+        let server = Server::start(&impatient(settings(upstream.address))).await;
+        upstream.next(REFUND, failure).always(REFUND, calls::refunded());
+        upstream.always(QUERY, calls::not_found());
+        let answer = refund_within(&server, calls::refund("R1"), BRIEF).await;
+        let failure = answer.expect_err(name);
+        let expected = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
+        assert_eq!(failure.verdict(), expected, "{name}");
+        assert_eq!(failure.attempts(), Some(1), "{name}");
+        upstream.assert_sent("R1", 1, name);
+    })
     .await;
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use sunmi_trade::api::pb;
 use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
 use sunmi_trade::config::{self, Config, Sources};
@@ -121,6 +122,13 @@ pub(crate) async fn settle<T: Debug>(
 ) -> Result<T, Failure> {
     let answer = tokio::time::timeout(GUARD, call).await.expect("an answer in time");
     answer.map(Response::into_inner).map_err(|status| Failure::of(&status))
+}
+
+/// Tests all rows, a few at a time: they mostly wait, and the clock of none may run while it
+/// waits for the others.
+pub(crate) async fn side_by_side<T>(rows: impl IntoIterator<Item = T>, test: impl AsyncFn(T)) {
+    let test = &test;
+    futures_util::stream::iter(rows).for_each_concurrent(8, |row| test(row)).await;
 }
 
 /// A query on a new connection.
