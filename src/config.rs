@@ -208,7 +208,7 @@ fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
 
 /// Where the refund ledger is: in memory for a sandbox, else in the working folder.
 fn ledger(reader: &mut Reader, sandbox: bool) -> Location {
-    let rule = "must be memory, sqlite://PATH or postgres://…";
+    let rule = "must be memory, sqlite://PATH or postgres://… with known options";
     let given = reader.take("refund.ledger", rule, |value| Location::parse(value.as_str()?));
     given.unwrap_or_else(|| match sandbox {
         true => Location::Memory,

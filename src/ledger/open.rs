@@ -26,6 +26,24 @@ const SQLITE_PAUSE: Duration = Duration::from_millis(50);
 /// So many connections to PostgreSQL are kept at most.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// The options that a PostgreSQL URL may have. The driver would log the value of any other,
+/// which may be a secret.
+const POSTGRES_OPTIONS: [&str; 13] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
 /// How long a connection to PostgreSQL is waited for. Short: a refund whose claim cannot be
 /// written is refused, and may be asked for again.
 const POSTGRES_WAIT: Duration = Duration::from_secs(3);
@@ -51,7 +69,9 @@ impl Location {
             let plain = !path.is_empty() && !path.contains(['?', '#', '%']);
             return plain.then(|| Self::Sqlite(path.into()));
         }
-        let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        let url = url::Url::parse(text).ok()?;
+        let postgres = matches!(url.scheme(), "postgres" | "postgresql")
+            && url.query_pairs().all(|(name, _)| POSTGRES_OPTIONS.contains(&name.as_ref()));
         postgres.then(|| Self::Postgres(text.to_owned().into()))
     }
 
@@ -113,6 +133,10 @@ impl Ledger {
         install_default_drivers();
         let lock = match (location, access) {
             (Location::Sqlite(path), Access::Serve) => Some(Arc::new(lock(path)?)),
+            (Location::Sqlite(path), Access::Visit) if !path.exists() => {
+                let what = "there is no such file; a relative path is seen from the working folder";
+                return Err(LedgerError::new(what));
+            }
             _ => None,
         };
         let (pool, clock) = prepare(location, access).await?;
@@ -271,6 +295,26 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn a_location_is_one_of_three_and_has_no_option_that_the_driver_would_log() {
+        let table = [
+            ("memory", true),
+            ("sqlite://ledger.db", true),
+            ("sqlite:///var/lib/ledger.db", true),
+            ("postgres://u:p@db:5432/refunds?sslmode=verify-full&sslrootcert=/ca.pem", true),
+            ("postgresql://db/refunds", true),
+            ("postgres://db/refunds?sslpassword=secret", false),
+            ("postgres://db/refunds?sslmode=require&x=1", false),
+            ("sqlite://", false),
+            ("sqlite://ledger.db?mode=memory", false),
+            ("mysql://db/refunds", false),
+            ("", false),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Location::parse(text).is_some(), expected, "{text}");
+        }
+    }
 
     #[tokio::test]
     async fn a_ledger_in_memory_outlives_statements_that_are_given_up() {
