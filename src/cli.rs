@@ -80,6 +80,9 @@ enum Command {
         /// A configuration file, in TOML
         #[arg(long, value_name = "FILE", global = true)]
         config: Option<PathBuf>,
+        /// The address of the Sunmi that the ledger belongs to, where serve is given one
+        #[arg(long, value_name = "URL", global = true)]
+        upstream_base_url: Option<String>,
         /// Whose refund, where several app_ids have used its number
         #[arg(long, value_name = "ID", global = true)]
         app_id: Option<String>,
@@ -146,8 +149,8 @@ pub fn main(
             print!("{}", config.to_toml());
             ExitCode::SUCCESS
         }),
-        Command::Refunds { config, app_id, action } => {
-            let flags = Serve { config, ..Serve::default() };
+        Command::Refunds { config, upstream_base_url, app_id, action } => {
+            let flags = Serve { config, upstream_base_url, ..Serve::default() };
             with_config(&flags, env, |config, env| {
                 run(env, async { refunds::run(&config, action, app_id.as_deref()).await })
             })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
@@ -47,11 +47,12 @@ pub(super) enum Action {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("decision").required(true).args(["succeeded", "not_applied"])))]
 pub(super) struct Settle {
     /// The refund's own number
     number: String,
     /// The money was refunded
-    #[arg(long, conflicts_with = "not_applied", required_unless_present = "not_applied")]
+    #[arg(long)]
     succeeded: bool,
     /// No money was refunded: the number may be used again
     #[arg(long)]

@@ -7,6 +7,7 @@ mod config;
 mod docs;
 mod explain;
 mod help;
+mod refunds;
 mod run;
 mod sign;
 
