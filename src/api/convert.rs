@@ -53,7 +53,8 @@ impl Reader {
             return None;
         }
         let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if digits && Date::strptime("%Y%m%d", &text).is_ok() {
+        let real = Date::strptime("%Y%m%d", &text).is_ok_and(|date| date.year() > 0);
+        if digits && real {
             Some(text)
         } else {
             self.fault("trade_date", "must be a date as yyyyMMdd, such as 20190630, or empty")

@@ -1,6 +1,8 @@
 //! Reads an HTTP reply: the envelope of `code`, `msg` and `data`, or what there is instead.
 //! Lenient where the document contradicts itself, as `docs/upstream.md` tells.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::blame::blame;
@@ -23,6 +25,9 @@ struct Envelope {
     words: SunmiWords,
     data: Option<Value>,
     rest: Map<String, Value>,
+    /// Whether bytes that are not UTF-8 were replaced. A refusal is one all the same; a
+    /// result is not passed on with characters that Sunmi did not send.
+    damaged: bool,
 }
 
 /// What a reply says. `order_field` is the field in which the call named its order.
@@ -50,7 +55,7 @@ fn read_envelope(
     status: u16,
     order_field: &'static str,
 ) -> Result<Reply, Error> {
-    let Envelope { words, data, rest } = envelope;
+    let Envelope { words, data, rest, damaged } = envelope;
     match meaning(&words.code) {
         Meaning::Fault(fault) => {
             let (fault, violations) = blame(fault, &words.message, order_field);
@@ -63,6 +68,9 @@ fn read_envelope(
             let fault = Some(http_fault(status)).filter(|it| *it != Fault::UpstreamHttpRefused);
             let fault = fault.unwrap_or(Fault::UpstreamHttpOther);
             Err(Error::new(fault).with(|context| context.sunmi = Some(words)))
+        }
+        Meaning::Success | Meaning::Processing if damaged => {
+            Err(unreadable(words, "a result that is not UTF-8".into()))
         }
         Meaning::Success => match result_set(data) {
             Ok(Some(data)) => Ok(Reply::Done(Fields::new(data, rest))),
@@ -98,11 +106,13 @@ fn envelope(body: Body) -> Result<Envelope, BoxError> {
         return Err("a reply of more than 1 MiB".into());
     };
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let mut rest: Map<String, Value> = serde_json::from_slice(text)?;
+    let text = String::from_utf8_lossy(text);
+    let damaged = matches!(text, Cow::Owned(_));
+    let mut rest: Map<String, Value> = serde_json::from_str(&text)?;
     let code = rest.shift_remove("code").and_then(scalar).ok_or("a reply without a code")?;
     let message = rest.shift_remove("msg").and_then(scalar).unwrap_or_default();
     let data = rest.shift_remove("data");
-    Ok(Envelope { words: SunmiWords { code, message }, data, rest })
+    Ok(Envelope { words: SunmiWords { code, message }, data, rest, damaged })
 }
 
 /// The `data` of a reply: an object, or a string that holds one. Null, an empty string and
@@ -217,6 +227,18 @@ mod tests {
     fn brackets_without_end_are_unreadable_and_harmless() {
         for body in ["[".repeat(100_000), format!(r#"{{"code":1,"data":{}"#, "[".repeat(100_000))] {
             assert_eq!(summary(http(200, body)), "UpstreamReplyUnreadable");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_spoil_a_result_and_no_refusal() {
+        let table: [(&[u8], &str); 3] = [
+            (b"{\"code\":\"E19\",\"msg\":\"\xB6\xA9\"}", "OrderNotFound"),
+            (b"{\"code\":\"1\",\"data\":{\"a\":\"\xB6\"}}", "UpstreamReplyUnreadable"),
+            (b"{\"code\":\"D01\",\"msg\":\"\xB6\"}", "UpstreamReplyUnreadable"),
+        ];
+        for (body, expected) in table {
+            assert_eq!(summary(http(200, body)), expected);
         }
     }
 

@@ -153,8 +153,16 @@ async fn every_violation_of_a_swipe_query_is_named() {
             &[("msn", REQUIRED), ("trade_date", DATE)],
         ),
     ];
-    let no_dates =
-        ["20190229", "20191301", "20190100", "2019063", "201906300", "2019-6-3", "+2190630"];
+    let no_dates = [
+        "20190229",
+        "20191301",
+        "20190100",
+        "00000101",
+        "2019063",
+        "201906300",
+        "2019-6-3",
+        "+2190630",
+    ];
     table.extend(no_dates.map(|it| (date(it), &[("trade_date", DATE)] as Violations<'_>)));
     for (request, violations) in table {
         assert_refused(&swipe_query(&server, request).await.unwrap_err(), "", violations);
