@@ -288,10 +288,12 @@ impl Refunds {
                     continue;
                 }
             }
-            if deadline.left() <= wait {
+            let left = deadline.left();
+            if left <= FIRST_LOOK {
                 return still_unknown(&row, refund, sender);
             }
-            let next = Deadline::after(wait);
+            // The last look comes while there is time for its answer.
+            let next = Deadline::after(wait.min(left - FIRST_LOOK));
             wait = (wait * 2).min(LAST_LOOK);
             // Another task of this process may change the row; another process, too, but that
             // is only seen by looking.

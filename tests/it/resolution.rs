@@ -66,6 +66,16 @@ async fn a_refund_in_doubt_is_looked_for_without_being_asked() {
 }
 
 #[tokio::test]
+async fn a_refund_in_doubt_is_looked_for_until_its_callers_time_is_nearly_over() {
+    let (upstream, server) = start().await;
+    upstream.next(REFUND, Answer::BytesThenReset(vec![]));
+    let started = Instant::now();
+    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
+    assert_eq!(failure.verdict(), IN_DOUBT);
+    assert!(started.elapsed() > BRIEF - Duration::from_millis(250), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn something_else_under_the_refunds_number_proves_nothing() {
     let table = [
         json!({"amount": "100", "orderType": "0", "state": "3"}),
