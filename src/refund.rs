@@ -133,6 +133,7 @@ impl Refunds {
         place: Option<Place>,
         deadline: Deadline,
     ) -> Result<Answered<Refunded>, Error> {
+        // A black box, so that what follows is not unreachable.
         #[cfg(feature = "unguarded-ledger")]
         if std::hint::black_box(true) {
             return self.send_unguarded(refund, deadline).await;
@@ -142,8 +143,11 @@ impl Refunds {
             None => self.ledger.recall(&refund).await,
         };
         match claim.map_err(unavailable)? {
-            Claim::Fresh(permit) => self.send(permit, refund, deadline).await,
-            Claim::Known(row) => self.follow(*row, &refund, Sender::Another, deadline).await,
+            Claim::Fresh(permit) => self.send(permit, place, refund, deadline).await,
+            Claim::Known(row) => {
+                drop(place);
+                self.follow(*row, &refund, Sender::Another, deadline).await
+            }
             Claim::Differs(fields) => Err(reused(fields)),
             // No money moved, and there is no place to send it now.
             Claim::Free => Err(Error::new(Fault::RefundNotApplied)),
@@ -169,12 +173,15 @@ impl Refunds {
     async fn send(
         self,
         permit: Permit,
+        place: Option<Place>,
         refund: Refund,
         deadline: Deadline,
     ) -> Result<Answered<Refunded>, Error> {
         let (key, epoch, ceiling) = (Key::of(&refund), permit.epoch(), permit.send_until());
         let (verdict, attempts) =
             judge(&refund, self.client.refund(permit, &refund, deadline).await);
+        // Places bound what is sent. To be waiting for an outcome takes nobody else's.
+        drop(place);
         let answered = |value| Answered { value, attempts };
         match verdict {
             Verdict::Settled(refunded) => {

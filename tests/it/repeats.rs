@@ -159,6 +159,24 @@ async fn to_join_a_refund_or_to_repeat_it_needs_no_place() {
 }
 
 #[tokio::test]
+async fn a_refund_that_is_looked_for_takes_nobody_elses_place() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__UPSTREAM__MAX_IN_FLIGHT", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    upstream.always(QUERY, calls::not_found());
+    upstream.next(REFUND, Answer::BytesThenReset(vec![]));
+    let mut client = server.client().await;
+    let doubtful = tokio::spawn(async move { settle(client.refund(calls::refund("R1"))).await });
+    // The refund, and the first look for it.
+    upstream.has_seen(2).await;
+
+    upstream.next(REFUND, calls::refunded());
+    let refunded = refund(&server, calls::refund("R2")).await.unwrap();
+    assert!(!refunded.replayed);
+    doubtful.abort();
+}
+
+#[tokio::test]
 async fn a_refund_outlives_its_callers_deadline_and_a_repeat_is_told_how_it_ended() {
     let (upstream, server) = start().await;
     let (answer, release) = held(&calls::refunded());
