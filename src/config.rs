@@ -1,13 +1,14 @@
 //! The configuration: one file, environment and flags become one [`Config`], or every
 //! fault at once.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use toml::Value;
 use url::Url;
 
 mod check;
+mod credentials;
 mod print;
 mod source;
 
@@ -15,11 +16,9 @@ use crate::deadline::Limits;
 use crate::ledger::Location;
 use crate::refund;
 use crate::retry::Policy;
-use crate::sunmi::params::AppKey;
-use crate::sunmi::{ClientConfig, Credential, Credentials, WireConfig};
-use crate::trade::Identifier;
+use crate::sunmi::{ClientConfig, Credentials, WireConfig};
 use source::Reader;
-pub use source::{ConfigFault, Sources};
+pub use source::{ConfigFault, Setting, Sources};
 
 /// Where Sunmi is (API document, 2.1.2).
 const PRODUCTION: &str = "https://openapi.sunmi.com";
@@ -50,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators look.
     pub admin_listen: SocketAddr,
+    /// Whether the contract is served by reflection.
+    pub reflection: bool,
     /// Which Sunmi is called.
     pub upstream: Upstream,
     /// How long connecting to it may take.
@@ -72,6 +73,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Who can sign.
     pub credentials: Credentials,
+    /// All settings, as they are in force.
+    pub settings: Vec<Setting>,
 }
 
 /// Which Sunmi is called.
@@ -95,6 +98,8 @@ pub struct Shutdown {
     pub delay: Duration,
     /// How long calls under way may then take to finish.
     pub drain: Duration,
+    /// How long after it was asked to stop the process is killed.
+    pub grace: Duration,
 }
 
 /// Reads the configuration. With `sandbox`, the built-in one is called.
@@ -103,12 +108,28 @@ pub struct Shutdown {
 /// Every fault of it, by the name of the setting.
 pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>> {
     let mut reader = Reader::new(sources);
-    let upstream = upstream(&mut reader, sandbox);
-    let credentials = credentials(&mut reader, sources, sandbox);
-    let config = Config {
+    let mut config = read(&mut reader, sources, sandbox);
+    check::check(&mut reader, &config);
+    config.settings = reader.finish()?;
+    Ok(config)
+}
+
+/// Every setting of this version, those of a table of an array as `credentials[].app_id`.
+pub fn settings() -> Vec<Setting> {
+    let file = Some("credentials = [{}]".to_owned());
+    let sources = Sources { file, ..Sources::default() };
+    let mut reader = Reader::new(&sources);
+    drop(read(&mut reader, &sources, false));
+    let known = reader.taken().into_iter();
+    known.map(|setting| Setting { key: setting.key.replace("[0]", "[]"), ..setting }).collect()
+}
+
+fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
+    Config {
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
-        upstream: upstream.unwrap_or(Upstream::Sandbox),
+        reflection: reader.flag("reflection", true),
+        upstream: upstream(reader, sandbox).unwrap_or(Upstream::Sandbox),
         connect_timeout: reader.duration("upstream.connect_timeout", ms(1)..=s(60), s(2)),
         attempt_timeout: reader.duration("upstream.attempt_timeout", ms(1)..=s(600), s(5)),
         proxy: reader.url("upstream.proxy"),
@@ -129,7 +150,7 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
             settle_window: reader.duration("refund.settle_window", s(0)..=s(7 * DAY), s(3600)),
             retention: reader.duration("refund.retention", s(DAY)..=s(36_500 * DAY), s(400 * DAY)),
         },
-        ledger: ledger(&mut reader, sandbox),
+        ledger: ledger(reader, sandbox),
         shutdown: Shutdown {
             // Nobody routes to a sandbox, so nobody has to learn that it stops.
             delay: reader.duration(
@@ -138,12 +159,11 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
                 if sandbox { s(0) } else { s(5) },
             ),
             drain: reader.duration("shutdown.drain", s(0)..=s(3600), s(70)),
+            grace: reader.duration("shutdown.grace", s(1)..=s(7200), s(90)),
         },
-        credentials,
-    };
-    check::check(&mut reader, &config);
-    let faults = reader.finish();
-    if faults.is_empty() { Ok(config) } else { Err(faults) }
+        credentials: credentials::read(reader, sources, sandbox),
+        settings: Vec::new(),
+    }
 }
 
 /// What a sandbox on its own runs with.
@@ -163,32 +183,25 @@ pub struct Sandbox {
 pub fn sandbox(sources: &Sources) -> Result<Sandbox, Vec<ConfigFault>> {
     let mut reader = Reader::new(&Sources { flags: sources.flags.clone(), ..Sources::default() });
     let listen = reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let credential = credential_of_env(&mut reader, sources);
-    let faults = reader.finish();
-    if !faults.is_empty() {
-        return Err(faults);
-    }
+    let credential = credentials::of_env(&mut reader, sources);
+    reader.finish()?;
     let credential = credential.unwrap_or_else(crate::sandbox::credential);
     Ok(Sandbox { listen, credentials: Credentials::new(vec![credential], None) })
 }
 
 /// Which Sunmi is called. There is no silent fall-back from one to another.
 fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
-    let rule = "must be production, test or custom";
-    let name = reader.take("upstream.environment", rule, |value| match value.as_str()? {
-        "production" => Some("production"),
-        "test" => Some("test"),
-        "custom" => Some("custom"),
-        _ => None,
-    });
+    let named = reader.has("upstream.environment");
+    let names = ["production", "test", "custom"].map(|name| (name, name));
+    let name = reader.choice("upstream.environment", &names, names[0]);
     let absent = !reader.has("upstream.base_url");
     let base_url = reader.url("upstream.base_url");
     if sandbox {
-        let alone = name.is_none() && base_url.is_none();
+        let alone = !named && absent;
+        reader.hide("upstream.environment");
         reader.check(alone, "--sandbox", "cannot go with another upstream");
         return Some(Upstream::Sandbox);
     }
-    let name = name.unwrap_or("production");
     let base_url = match (name, base_url) {
         ("custom", None) => {
             let rule = "is required with upstream.environment custom";
@@ -209,93 +222,13 @@ fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
 /// Where the refund ledger is: in memory for a sandbox, else in the working folder.
 fn ledger(reader: &mut Reader, sandbox: bool) -> Location {
     let rule = "must be memory, sqlite://PATH or postgres://… with known options";
-    let given = reader.take("refund.ledger", rule, |value| Location::parse(value.as_str()?));
-    given.unwrap_or_else(|| match sandbox {
+    let default = match sandbox {
         true => Location::Memory,
         false => Location::Sqlite("sunmi-trade.db".into()),
-    })
-}
-
-fn credentials(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credentials {
-    let mut all: Vec<Credential> = reader
-        .tables("credentials")
-        .iter()
-        .filter_map(|prefix| credential(reader, prefix))
-        .collect();
-    if let Some(credential) = credential_of_env(reader, sources) {
-        all.insert(0, credential);
-    }
-    let default = reader.text("default_app_id");
-    let default = default.and_then(|id| app_id(reader, "default_app_id", id));
-    if let Some(default) = &default {
-        let known = all.iter().any(|credential| credential.app_id == *default);
-        reader.check(known, "default_app_id", "must be the app_id of one of the credentials");
-    }
-    for (at, credential) in all.iter().enumerate() {
-        let twice = all[..at].iter().any(|other| other.app_id == credential.app_id);
-        reader.check(
-            !twice,
-            "credentials",
-            "must not have an app_id twice, SUNMI_TRADE_APP_ID included",
-        );
-    }
-    if all.is_empty() && sandbox {
-        all.push(crate::sandbox::credential());
-    }
-    if all.is_empty() {
-        let rule = format!("none are set: set {APP_ID} and {APP_KEY}, or [[credentials]]");
-        reader.fault("credentials", rule);
-    }
-    Credentials::new(all, default)
-}
-
-/// A table of `[[credentials]]`: `app_id`, and `app_key` or `app_key_file`.
-fn credential(reader: &mut Reader, prefix: &str) -> Option<Credential> {
-    let [id, key, file] =
-        ["app_id", "app_key", "app_key_file"].map(|name| format!("{prefix}{name}"));
-    reader.check(reader.has(&id), &id, "is required");
-    let one = reader.has(&key) != reader.has(&file);
-    reader.check(one, &key, "is required, or app_key_file, and not both");
-    let app_id = reader.text(&id).and_then(|text| app_id(reader, &id, text));
-    let (key, from) = (reader.text(&key), reader.text(&file));
-    let key = match (key, from) {
-        (Some(key), _) => Some(key),
-        (None, Some(path)) => key_from_file(reader, &file, &path),
-        (None, None) => None,
     };
-    Some(Credential { app_id: app_id?, app_key: AppKey::new(key?) })
-}
-
-fn credential_of_env(reader: &mut Reader, sources: &Sources) -> Option<Credential> {
-    let id = sources.env.get(APP_ID).filter(|id| !id.is_empty());
-    let key = sources.env.get(APP_KEY).filter(|key| !key.is_empty());
-    match (id, key) {
-        (Some(_), None) => reader.fault(APP_KEY, format!("is required with {APP_ID}")),
-        (None, Some(_)) => reader.fault(APP_ID, format!("is required with {APP_KEY}")),
-        (None, None) | (Some(_), Some(_)) => {}
-    }
-    let app_id = app_id(reader, APP_ID, id?.clone())?;
-    Some(Credential { app_id, app_key: AppKey::new(key?.clone()) })
-}
-
-fn app_id(reader: &mut Reader, key: &str, text: String) -> Option<Identifier> {
-    let id = Identifier::parse(text);
-    reader.check(id.is_some(), key, Identifier::RULE);
-    id
-}
-
-fn key_from_file(reader: &mut Reader, key: &str, file: &str) -> Option<String> {
-    match fs::read_to_string(file) {
-        Ok(text) if text.trim().is_empty() => {
-            reader.fault(key, "names a file that is empty");
-            None
-        }
-        Ok(text) => Some(text.trim().to_owned()),
-        Err(error) => {
-            reader.fault(key, format!("names a file that cannot be read: {}", error.kind()));
-            None
-        }
-    }
+    let parse = |value: &Value| Location::parse(value.as_str()?);
+    let show = |ledger: &Location| Value::from(ledger.shown());
+    reader.set("refund.ledger", rule, (default, show), parse)
 }
 
 impl Config {

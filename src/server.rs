@@ -90,12 +90,15 @@ pub async fn run(
 
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, ServingStatus::NotServing).await;
-    let (reflection, old_reflection) = reflection()?;
+    let (reflection, old_reflection) = match config.reflection {
+        true => reflection().map(|(new, old)| (Some(new), Some(old)))?,
+        false => (None, None),
+    };
     let router = limits(Server::builder())
         .add_service(trades)
         .add_service(health_service)
-        .add_service(reflection)
-        .add_service(old_reflection);
+        .add_optional_service(reflection)
+        .add_optional_service(old_reflection);
 
     let address = listeners.grpc.local_addr()?;
     let incoming = TcpIncoming::from(listeners.grpc).with_nodelay(Some(true));

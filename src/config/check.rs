@@ -26,9 +26,9 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
             "must be shorter than upstream.attempt_timeout",
         ),
         (
-            config.attempt_timeout <= deadlines.max,
+            config.attempt_timeout < deadlines.max,
             "upstream.attempt_timeout",
-            "must not be longer than deadlines.max",
+            "must be shorter than deadlines.max",
         ),
         (
             deadlines.default <= deadlines.max,
@@ -40,20 +40,21 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
             "deadlines.reserve",
             "must be shorter than deadlines.default",
         ),
-        (
-            deadlines.max <= refund.ceiling,
-            "deadlines.max",
-            "must not be longer than refund.ceiling",
-        ),
+        (deadlines.max < refund.ceiling, "deadlines.max", "must be shorter than refund.ceiling"),
         (
             refund.min_left < deadlines.default,
             "refund.min_left",
             "must be shorter than deadlines.default",
         ),
         (
-            refund.ceiling <= config.shutdown.drain,
+            refund.ceiling < config.shutdown.drain,
             "refund.ceiling",
-            "must not be longer than shutdown.drain",
+            "must be shorter than shutdown.drain",
+        ),
+        (
+            config.shutdown.delay + config.shutdown.drain < config.shutdown.grace,
+            "shutdown.grace",
+            "must be longer than shutdown.delay and shutdown.drain together",
         ),
         (
             config.retry.base <= config.retry.cap,

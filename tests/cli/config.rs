@@ -194,6 +194,7 @@ fn what_check_config_prints_is_read_again_to_the_same() {
         ceiling = "2m"
         [shutdown]
         drain = "3m"
+        grace = "4m"
         [[credentials]]
         app_id = "a"
         app_key = "x"
@@ -223,12 +224,13 @@ fn what_check_config_prints_is_read_again_to_the_same() {
 fn limits_that_do_not_fit_each_other_are_faults() {
     let table = [
         ("[upstream]\nconnect_timeout = '5s'", "upstream.connect_timeout"),
-        ("[upstream]\nattempt_timeout = '31s'", "upstream.attempt_timeout"),
+        ("[upstream]\nattempt_timeout = '30s'", "upstream.attempt_timeout"),
         ("[deadlines]\ndefault = '31s'", "deadlines.default"),
         ("[deadlines]\nreserve = '10s'", "deadlines.reserve"),
-        ("[deadlines]\nmax = '61s'", "deadlines.max"),
+        ("[deadlines]\nmax = '60s'", "deadlines.max"),
         ("[refund]\nmin_left = '10s'", "refund.min_left"),
-        ("[refund]\nceiling = '71s'", "refund.ceiling"),
+        ("[refund]\nceiling = '70s'", "refund.ceiling"),
+        ("[shutdown]\ngrace = '75s'", "shutdown.grace"),
         ("[retry]\nbase_delay = '2s'", "retry.base_delay"),
         ("[upstream]\nbase_url = 'http://127.0.0.1'", "upstream.base_url"),
         ("[upstream]\nenvironment = 'custom'", "upstream.base_url"),
@@ -261,7 +263,8 @@ fn keys_come_from_files_too() {
         format!("[[credentials]]\napp_id = '{app_id}'\napp_key_file = '{}'\n", path.display())
     };
     let printed = check("key-file", &credential("app-2", &key), &[], &[]).printed();
-    assert_eq!(printed.matches("[redacted]").count(), 2);
+    assert_eq!(printed.matches("[redacted]").count(), 1);
+    assert_eq!(line(&printed, "app_key_file"), format!("app_key_file = \"{}\"", key.display()));
 
     let text = credential("app-2", &empty) + &credential("app-3", "no/such/key".as_ref());
     let ran = check("key-files-bad", &text, &[], &[]);

@@ -1,11 +1,10 @@
 //! The documents say what the code says.
 
-use std::collections::BTreeMap;
-
+use sunmi_trade::config::{Setting, settings};
 use sunmi_trade::error::Fault;
 use sunmi_trade::explain::{TABLE_HEAD, table_row};
 
-use super::{repository, run};
+use super::{file, repository, run};
 
 /// The lines of the table with this head.
 fn table<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
@@ -27,40 +26,78 @@ fn the_table_of_errors_is_what_explain_prints() {
     assert!(errors.ends_with(&printed), "{printed}");
 }
 
-#[test]
-fn the_settings_of_the_readme_are_the_settings_of_the_program() {
-    let readme = repository("README.md");
-    let rows = table(&readme, "| setting | default | |\n|---|---|---|");
-    let cell = |row: &str, at| {
-        let cell: &str = row.split('|').nth(at).expect("a cell");
-        cell.trim().trim_matches('`').to_owned()
-    };
-    let documented: BTreeMap<String, String> =
-        rows.into_iter().map(|row| (cell(row, 1), cell(row, 2))).collect();
+/// What the documented row of a setting begins with.
+fn row(setting: &Setting) -> String {
+    let rule = setting.rule.trim_start_matches("must be ");
+    let rule = rule.replace(" with a unit, such as 500ms or 5s,", "");
+    let default = setting.default.as_ref().map_or("–".to_owned(), |it| format!("`{it}`"));
+    format!("| `{}` | {rule} | {default} | ", setting.key)
+}
 
-    let mut section = String::new();
-    let mut defaults = BTreeMap::new();
+#[test]
+fn the_settings_are_documented_with_their_rules_and_defaults() {
+    let text = repository("docs/configuration.md");
+    let documented: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let rows: Vec<String> = settings().iter().map(row).collect();
+    for row in &rows {
+        let found = documented.iter().filter(|line| line.starts_with(row)).count();
+        assert_eq!(found, 1, "docs/configuration.md should have a row that begins so:\n{row}");
+    }
+    assert_eq!(documented.len(), rows.len(), "rows of settings that are not there");
+}
+
+#[test]
+fn the_documented_default_is_what_is_in_force_without_settings() {
     let env = [("SUNMI_TRADE_APP_ID", "app-1"), ("SUNMI_TRADE_APP_KEY", "x")];
-    for line in run(&["check-config"], &env).printed().lines() {
+    let printed: toml::Table =
+        run(&["check-config"], &env).printed().parse().expect("what it prints is TOML");
+    for setting in settings() {
+        let mut at = Some(&printed);
+        let mut value = None;
+        for name in setting.key.split('.') {
+            value = at.and_then(|table| table.get(name));
+            at = value.and_then(|value| value.as_table());
+        }
+        let value = value.filter(|value| !value.is_array());
+        let value = value.map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
+        assert_eq!(value, setting.default, "{}", setting.key);
+    }
+}
+
+#[test]
+fn every_setting_but_those_of_tables_is_read_from_the_environment() {
+    let env = [("SUNMI_TRADE_APP_ID", "app-1"), ("SUNMI_TRADE_APP_KEY", "x")];
+    for setting in settings().iter().filter(|setting| !setting.key.contains("[]")) {
+        let name = format!("SUNMI_TRADE__{}", setting.key.replace('.', "__").to_ascii_uppercase());
+        let ran = run(&["check-config"], &[(&name, ""), env[0], env[1]]);
+        let fault = format!("{name}: {}", setting.rule);
+        assert!(ran.faults().contains(&fault.as_str()), "{fault}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_example_of_a_configuration_is_in_order_and_has_every_setting() {
+    let example = repository("config.example.toml");
+    let path = file("example.toml", &example);
+    let env = [("SUNMI_TRADE_APP_ID", "app-1"), ("SUNMI_TRADE_APP_KEY", "x")];
+    run(&["check-config", "--config", path.to_str().unwrap()], &env).printed();
+    let mut section = String::new();
+    let mut shown: Vec<String> = Vec::new();
+    for line in example.lines().map(|line| line.trim_start_matches("# ")) {
         if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}.", name.trim_matches(['[', ']']));
-        } else if let Some((key, value)) = line.split_once(" = ").filter(|_| !line.starts_with('#'))
-        {
-            defaults.insert(format!("{section}{key}"), value.trim_matches('"').to_owned());
+            section = format!("{}.", name.replace(['[', ']'], ""));
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            shown.push(format!("{section}{key}"));
         }
     }
-    // Who signs has no default.
-    defaults.retain(|key, _| !key.starts_with("credentials.") && key != "default_app_id");
-    let with_default: BTreeMap<_, _> =
-        documented.iter().filter(|(_, default)| *default != "–").collect();
-    assert_eq!(with_default, defaults.iter().collect());
-
-    for key in documented.keys().filter(|key| !key.starts_with("credentials")) {
-        let name = format!("SUNMI_TRADE__{}", key.replace('.', "__").to_ascii_uppercase());
-        let ran = run(&["check-config"], &[(&name, ""), env[0], env[1]]);
-        let faults = ran.faults();
-        assert!(faults.iter().any(|fault| fault.starts_with(&name)), "{key}: {faults:?}");
-        assert!(!ran.stderr.contains("not a setting"), "{key}: {faults:?}");
+    for setting in settings() {
+        let key = setting.key.replace("[]", "");
+        // An array of tables is there when one of its tables is.
+        let key = if setting.rule.contains("[[") { format!("{key}.") } else { key };
+        assert!(
+            shown.iter().any(|it| it.starts_with(&key)),
+            "{key} is not in config.example.toml: {shown:?}"
+        );
     }
 }
 

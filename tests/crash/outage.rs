@@ -24,7 +24,7 @@ async fn without_postgres_reads_are_answered_and_no_refund_is_sent() {
     let Some(database) = Database::new().await else { return };
     let proxy = Proxy::of(&database.url()).await;
     let mut world = World::on(&database).await;
-    world.give("20s");
+    world.give(Duration::from_secs(20));
     world.set("SUNMI_TRADE__REFUND__LEDGER", &proxy.url(&database.url()));
     let server = world.start().await;
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
@@ -75,7 +75,7 @@ async fn the_truth_is_told_though_it_cannot_be_recorded() {
     let Some(database) = Database::new().await else { return };
     let proxy = Proxy::of(&database.url()).await;
     let mut world = World::on(&database).await;
-    world.give("3s");
+    world.give(Duration::from_secs(4));
     world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "3s");
     world.set("SUNMI_TRADE__REFUND__LEDGER", &proxy.url(&database.url()));
     world.spoil(false, 300, sunmi_trade::sandbox::faults::Answer::Normal);
@@ -98,7 +98,7 @@ async fn the_truth_is_told_though_it_cannot_be_recorded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_file_is_locked_reads_are_answered_and_no_refund_is_sent() {
     let mut world = World::on_a_file().await;
-    world.give("60s");
+    world.give(Duration::from_secs(60));
     let server = world.start().await;
     let Location::Sqlite(path) = &world.location else { panic!("no file") };
     let mut other =

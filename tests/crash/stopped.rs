@@ -1,6 +1,7 @@
 //! A server is asked to stop.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use sunmi_trade::api::pb::RefundEvidence;
 use sunmi_trade::ledger::State;
@@ -14,8 +15,8 @@ use crate::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_under_way_is_waited_for() {
     let mut world = World::on_a_file().await;
-    world.give("20s");
-    world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "20s");
+    world.give(Duration::from_secs(20));
+    world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "19s");
     world.spoil(false, 1_000, Answer::Normal);
     let mut server = world.start().await;
     let address = server.grpc;
@@ -31,8 +32,8 @@ async fn a_refund_under_way_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_whose_caller_went_away_is_waited_for() {
     let mut world = World::on_a_file().await;
-    world.give("20s");
-    world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "20s");
+    world.give(Duration::from_secs(20));
+    world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "19s");
     world.spoil(false, 1_000, Answer::Normal);
     let mut server = world.start().await;
     let address = server.grpc;
@@ -87,6 +88,7 @@ async fn a_stop_takes_no_longer_than_its_drain() {
 async fn asked_twice_it_stops_at_once() {
     let mut world = World::on_a_file().await;
     world.set("SUNMI_TRADE__SHUTDOWN__DELAY", "10m");
+    world.set("SUNMI_TRADE__SHUTDOWN__GRACE", "20m");
     let mut server = world.start().await;
     server.ask_to_stop();
     until("a shutdown", async || server.log().contains("shutting down").then_some(())).await;

@@ -1,5 +1,7 @@
 //! A sandbox, a ledger beside it, and what servers of both are started with.
 
+use std::time::Duration;
+
 use sunmi_trade::ledger::{Access, Key, Ledger, Location, Row};
 use sunmi_trade::sandbox;
 use sunmi_trade::sandbox::book::Endpoint;
@@ -61,7 +63,7 @@ impl World {
         ] {
             world.set(name, value);
         }
-        world.give("2s");
+        world.give(Duration::from_secs(2));
         world
     }
 
@@ -71,10 +73,16 @@ impl World {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Gives calls, refunds and a server's drain so long, and leases 5 s more.
-    pub(crate) fn give(&mut self, time: &str) {
-        for name in ["DEADLINES__DEFAULT", "DEADLINES__MAX", "REFUND__CEILING", "SHUTDOWN__DRAIN"] {
-            self.set(&format!("SUNMI_TRADE__{name}"), time);
+    /// Gives calls so long, refunds and a server's drain a little more, and leases 5 s more.
+    pub(crate) fn give(&mut self, time: Duration) {
+        for (name, more) in [
+            ("DEADLINES__DEFAULT", 0),
+            ("DEADLINES__MAX", 0),
+            ("REFUND__CEILING", 100),
+            ("SHUTDOWN__DRAIN", 200),
+        ] {
+            let time = time + Duration::from_millis(more);
+            self.set(&format!("SUNMI_TRADE__{name}"), &format!("{}ms", time.as_millis()));
         }
     }
 

@@ -130,7 +130,7 @@ async fn a_refund_is_not_begun_with_less_than_half_a_second_left() {
 fn hurried(sources: Sources) -> Sources {
     let env = [
         ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "300ms"),
-        ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "400ms"),
+        ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "350ms"),
         ("SUNMI_TRADE__DEADLINES__DEFAULT", "300ms"),
         ("SUNMI_TRADE__DEADLINES__MAX", "400ms"),
         ("SUNMI_TRADE__REFUND__MIN_LEFT", "0ms"),

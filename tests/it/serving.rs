@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::calls;
 use crate::failure::Failure;
-use crate::server::{Server, settings, settle};
+use crate::server::{Server, settings, settle, with};
 use crate::upstream::{QUERY, Upstream};
 
 const SERVICE: &str = "sunmi.trade.v1.TradeService";
@@ -124,6 +124,26 @@ async fn a_method_that_there_is_not_is_unimplemented() {
         let answer = grpc.unary(Request::new(calls::query("O1")), path.clone(), codec).await;
         assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{path}");
     }
+}
+
+#[tokio::test]
+async fn reflection_can_be_switched_off_and_all_else_is_served() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__REFLECTION", "false")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    for service in
+        ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
+    {
+        let path = format!("/{service}/ServerReflectionInfo");
+        let mut grpc = tonic::client::Grpc::new(server.channel().await);
+        grpc.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<pb::QueryRequest, pb::QueryResponse>::default();
+        let path = PathAndQuery::try_from(path).unwrap();
+        let answer = grpc.unary(Request::new(calls::query("O1")), path, codec).await;
+        assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{service}");
+    }
+    let mut health = HealthClient::new(server.channel().await);
+    health.check(HealthCheckRequest::default()).await.expect("health");
 }
 
 async fn failure_with_id(server: &Server, id: Option<&str>) -> Failure {
