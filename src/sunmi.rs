@@ -393,6 +393,7 @@ mod tests {
             original: OrderRef::OrderId(id("P1")),
             order_id: id("R1"),
             business_id: id("B1"),
+            caller: None,
         };
         let deadline = Deadline::after(Duration::from_millis(100));
         let permit = Permit::of_claim(1, deadline);

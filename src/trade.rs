@@ -138,6 +138,8 @@ pub struct Refund {
     pub order_id: Identifier,
     /// The shop's business number.
     pub business_id: Identifier,
+    /// Who asks for it, as logs call them; no part of what is asked.
+    pub caller: Option<Box<str>>,
 }
 
 /// Asks for a card trade; at least one of its two numbers is there.

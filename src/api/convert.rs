@@ -120,6 +120,7 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
             original: original?,
             order_id: order_id?,
             business_id: business_id?,
+            caller: None,
         })
     })();
     reader.finish(refund)

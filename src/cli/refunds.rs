@@ -173,6 +173,9 @@ fn page(row: &Row) -> String {
         ("epoch", row.epoch.to_string()),
         ("looks", row.looks.to_string()),
     ];
+    if let Some(caller) = &row.caller {
+        lines.push(("caller", caller.clone()));
+    }
     if let Some(outcome) = row.outcome {
         lines.push(("outcome", format!("{outcome:?}").to_uppercase()));
     }

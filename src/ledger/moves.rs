@@ -58,13 +58,15 @@ impl Ledger {
             bind_refund(
                 sqlx::query(self.sql(
                     "INSERT INTO refunds (app_id, order_id, msn, amount, original_kind, original, \
-                     business_id, state, epoch, lease_until, claimed_at, changed_at, look_at, looks) \
+                     business_id, state, epoch, lease_until, claimed_at, changed_at, look_at, looks, \
+                     caller) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, 'claimed', 1, {now} + $8, {now}, {now}, \
-                     {now} + $8, 0) ON CONFLICT DO NOTHING",
+                     {now} + $8, 0, $9) ON CONFLICT DO NOTHING",
                 )),
                 refund,
             )
-            .bind(lease),
+            .bind(lease)
+            .bind(refund.caller.as_deref().map(str::to_owned)),
         )
         .await
     }
@@ -76,13 +78,15 @@ impl Ledger {
                     "UPDATE refunds SET msn = $3, amount = $4, original_kind = $5, original = $6, \
                      business_id = $7, state = 'claimed', epoch = epoch + 1, \
                      lease_until = {now} + $8, answer = NULL, outcome = NULL, \
-                     claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0 \
+                     claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0, \
+                     caller = $10 \
                      WHERE app_id = $1 AND order_id = $2 AND epoch = $9 AND state = 'not_applied'",
                 )),
                 refund,
             )
             .bind(lease)
-            .bind(epoch),
+            .bind(epoch)
+            .bind(refund.caller.as_deref().map(str::to_owned)),
         )
         .await
     }

@@ -16,8 +16,10 @@ use super::{CHANGES_TOLD, Clock, Ledger, LedgerError, Result};
 use crate::error::BoxError;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("refunds", include_str!("../../migrations/0001_refunds.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("refunds", include_str!("../../migrations/0001_refunds.sql")),
+    ("caller", include_str!("../../migrations/0002_caller.sql")),
+];
 
 /// So often is the opening of an SQLite file tried, if others open it as well.
 const SQLITE_TRIES: u32 = 5;

@@ -10,7 +10,7 @@ use crate::trade::{Identifier, OrderRef, TradeState};
 
 const COLUMNS: &str = "app_id, order_id, msn, amount, original_kind, original, business_id, \
     state, epoch, lease_until, outcome, answer, claimed_at, changed_at, looks, \
-    decided_by, decided_why, {now} AS now";
+    decided_by, decided_why, caller, {now} AS now";
 
 impl Ledger {
     /// The row of this refund.
@@ -130,6 +130,7 @@ impl FromRow<'_, AnyRow> for Row {
             changed_at: row.try_get("changed_at")?,
             looks: row.try_get("looks")?,
             decided: decided_by.zip(decided_why).map(|(by, reason)| Decision { by, reason }),
+            caller: row.try_get("caller")?,
             now: row.try_get("now")?,
         })
     }

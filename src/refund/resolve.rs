@@ -126,6 +126,7 @@ fn refund_of(row: &Row) -> Result<Refund, &'static str> {
             original: row.original.clone(),
             order_id: row.key.order_id.clone(),
             business_id: identifier(&row.business_id)?,
+            caller: None,
         })
     })();
     refund.ok_or("the row has been emptied")

@@ -143,6 +143,7 @@ async fn a_number_of_several_app_ids_needs_the_app_id() {
         original: OrderRef::OrderId(id("P")),
         order_id: id("R1"),
         business_id: id("business"),
+        caller: None,
     };
     world.ledger().await.claim(&of_another, std::time::Duration::ZERO).await.unwrap();
     let (code, _, said) = refunds(&world, &["show", "R1"]);

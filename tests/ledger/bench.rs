@@ -130,6 +130,7 @@ pub(crate) fn refund(number: &str) -> Refund {
         original: OrderRef::OrderId(id("P")),
         order_id: id(number),
         business_id: id("business"),
+        caller: None,
     }
 }
 

@@ -98,6 +98,7 @@ impl Callers {
                 original: row.original.clone(),
                 order_id: row.key.order_id.clone(),
                 business_id: id(&row.business_id),
+                caller: None,
             };
             let original = row.original.named().1.as_str();
             let plan = Plan {
@@ -260,6 +261,7 @@ fn content(rng: &mut Rng, number: &str, payments: usize) -> (Refund, String) {
         original,
         order_id: id(number),
         business_id: id("B1"),
+        caller: None,
     };
     (refund, payment)
 }
