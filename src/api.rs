@@ -1,27 +1,32 @@
 //! The gRPC edge: three short methods, each convert, call, answer. Nothing below this
 //! module knows tonic or the proto types.
 //!
-//! A request passes [`edge`] (its deadline, its id, panics), a method here, [`convert`]
-//! (the only validation) and, on failure, [`status`] (the only maker of statuses).
+//! A request passes [`edge`], where the [`gate`] lets it in ([`who`] makes it?), a method
+//! here, [`convert`] (the only validation) and, on failure, [`status`] (the only maker of
+//! statuses). [`call`] is what is known of it, and how it ended.
 
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use crate::deadline::Limits;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
 use crate::trade::{AppIds, Operation};
 
+mod call;
 mod commit;
 mod convert;
 mod edge;
+mod gate;
 pub mod pb;
 mod status;
+mod who;
 
-use edge::{Call, Edge};
+use call::Call;
+use edge::Edge;
+pub use gate::Gate;
 use pb::trade_service_server::{TradeService, TradeServiceServer};
 
 /// The longest request that is read, in bytes. A real one has less than 1 KiB.
@@ -47,11 +52,11 @@ impl Trades {
     }
 
     /// The service as it is served: behind its edge, with its limits.
-    pub fn into_service(self, limits: Limits) -> Edge<TradeServiceServer<Self>> {
+    pub fn into_service(self, gate: Gate) -> Edge<TradeServiceServer<Self>> {
         let service = TradeServiceServer::new(self)
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_REPLY);
-        Edge::new(service, limits)
+        Edge::new(service, gate)
     }
 
     async fn query(
@@ -60,8 +65,9 @@ impl Trades {
         request: pb::QueryRequest,
     ) -> Result<Answered<pb::QueryResponse>, Error> {
         let query = convert::query(request, &self.app_ids)?;
-        let _place = self.client.admit(call.deadline).await?;
-        let found = self.client.query(&query, call.deadline).await?;
+        call.may_sign_as(&query.app_id)?;
+        let _place = self.client.admit(call.deadline()).await?;
+        let found = self.client.query(&query, call.deadline()).await?;
         Ok(found.map(convert::query_response))
     }
 
@@ -70,9 +76,11 @@ impl Trades {
         call: &Call,
         request: pb::RefundRequest,
     ) -> Result<Answered<pb::RefundResponse>, Error> {
-        let answer = match convert::refund(request, &self.app_ids) {
-            Ok(refund) => self.refunds.refund(refund, call.deadline, &call.begun).await,
-            Err(invalid) => Err(invalid),
+        let allowed =
+            convert::refund(request, &self.app_ids).and_then(|refund| call.may_refund(refund));
+        let answer = match allowed {
+            Ok(refund) => self.refunds.refund(refund, call.deadline(), call.begun()).await,
+            Err(refused) => Err(refused),
         };
         self.metrics.count_refund(answer.as_ref().map(|answer| &answer.value));
         Ok(answer?.map(convert::refund_response))
@@ -84,8 +92,9 @@ impl Trades {
         request: pb::SwipeQueryRequest,
     ) -> Result<Answered<pb::SwipeQueryResponse>, Error> {
         let query = convert::swipe_query(request, &self.app_ids)?;
-        let _place = self.client.admit(call.deadline).await?;
-        let found = self.client.swipe_query(&query, call.deadline).await?;
+        call.may_sign_as(&query.app_id)?;
+        let _place = self.client.admit(call.deadline()).await?;
+        let found = self.client.swipe_query(&query, call.deadline()).await?;
         Ok(found.map(convert::swipe_query_response))
     }
 }

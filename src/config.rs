@@ -7,16 +7,19 @@ use std::time::Duration;
 use toml::Value;
 use url::Url;
 
+mod callers;
 mod check;
 mod credentials;
 mod print;
 mod source;
 
+use crate::callers::Access;
 use crate::deadline::Limits;
 use crate::ledger::Location;
 use crate::refund;
 use crate::retry::Policy;
 use crate::sunmi::{ClientConfig, Credentials, WireConfig};
+use crate::trade::Identifier;
 use source::Reader;
 pub use source::{ConfigFault, Setting, Sources};
 
@@ -73,6 +76,10 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Who can sign.
     pub credentials: Credentials,
+    /// Who may call.
+    pub access: Access,
+    /// How many calls of the trade service are served at once.
+    pub max_calls: u32,
     /// All settings, as they are in force.
     pub settings: Vec<Setting>,
 }
@@ -116,7 +123,7 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
 
 /// Every setting of this version, those of a table of an array as `credentials[].app_id`.
 pub fn settings() -> Vec<Setting> {
-    let file = Some("credentials = [{}]".to_owned());
+    let file = Some("credentials = [{}]\ncallers = [{}]".to_owned());
     let sources = Sources { file, ..Sources::default() };
     let mut reader = Reader::new(&sources);
     drop(read(&mut reader, &sources, false));
@@ -125,6 +132,9 @@ pub fn settings() -> Vec<Setting> {
 }
 
 fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
+    let credentials = credentials::read(reader, sources, sandbox);
+    let app_ids: Vec<Identifier> =
+        credentials.iter().map(|credential| credential.app_id.clone()).collect();
     Config {
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
@@ -161,7 +171,9 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
             drain: reader.duration("shutdown.drain", s(0)..=s(3600), s(70)),
             grace: reader.duration("shutdown.grace", s(1)..=s(7200), s(90)),
         },
-        credentials: credentials::read(reader, sources, sandbox),
+        access: callers::read(reader, &app_ids),
+        max_calls: reader.count("limits.calls", 1..=1_000_000, 10_000),
+        credentials,
         settings: Vec::new(),
     }
 }

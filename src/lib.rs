@@ -44,6 +44,8 @@ pub mod config;
 pub mod server;
 pub mod admin;
 pub mod api;
+pub mod callers;
+pub mod peer;
 pub mod refund;
 pub mod ledger;
 pub mod permit;

@@ -16,7 +16,7 @@ use tonic_health::server::HealthReporter;
 use url::Url;
 
 use crate::admin::{self, Readiness, Seen};
-use crate::api::{Trades, pb};
+use crate::api::{Gate, Trades, pb};
 use crate::config::{Config, Shutdown, Upstream};
 use crate::deadline::Deadline;
 use crate::error::BoxError;
@@ -80,8 +80,8 @@ pub async fn run(
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let metrics = Arc::new(Metrics::default());
-    let trades =
-        Trades::new(client, refunds, Arc::clone(&metrics)).into_service(config.deadlines.clone());
+    let gate = Gate::new(config.access.clone(), config.deadlines.clone(), config.max_calls);
+    let trades = Trades::new(client, refunds, Arc::clone(&metrics)).into_service(gate);
 
     let readiness = Readiness::default();
     let seen = Seen { readiness: readiness.clone(), metrics, ledger };

@@ -18,6 +18,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Query, Self::Refund, Self::SwipeQuery];
+
     /// The name of the RPC.
     pub fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use super::source::Reader;
 use super::{Config, Upstream, s};
+use crate::callers::Access;
 use crate::ledger::Location;
 
 /// The limits fit each other: an attempt into a deadline, a deadline into a refund's
@@ -9,11 +10,18 @@ use crate::ledger::Location;
 pub(super) fn check(reader: &mut Reader, config: &Config) {
     let Config { deadlines, refund, .. } = config;
     let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
+    let checks_callers = !matches!(config.access, Access::Open);
     let table = [
         (
             !production || !matches!(config.ledger, Location::Memory),
             "refund.ledger",
             "must not be memory in production: a restart would forget what was sent",
+        ),
+        (
+            !production || config.listen.ip().is_loopback() || checks_callers,
+            "callers",
+            "must be set in production on an address that is not loopback: [[callers]], or \
+             trust-network where the network checks who calls",
         ),
         (
             !production || refund.settle_window >= s(60),

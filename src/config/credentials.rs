@@ -18,7 +18,7 @@ pub(super) fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Cre
         all.insert(0, credential);
     }
     let default = reader.text("default_app_id");
-    let default = default.and_then(|id| app_id(reader, "default_app_id", id));
+    let default = default.and_then(|id| identifier(reader, "default_app_id", id));
     if let Some(default) = &default {
         let known = all.iter().any(|credential| credential.app_id == *default);
         reader.check(known, "default_app_id", "must be the app_id of one of the credentials");
@@ -50,7 +50,7 @@ fn credential(reader: &mut Reader, prefix: &str) -> Option<Credential> {
     reader.check(reader.has(&id), &id, "is required");
     let one = reader.has(&key) != reader.has(&file);
     reader.check(one, &key, "is required, or app_key_file, and not both");
-    let app_id = reader.text(&id).and_then(|text| app_id(reader, &id, text));
+    let app_id = reader.text(&id).and_then(|text| identifier(reader, &id, text));
     let (key, from) = (reader.secret(&key), reader.text(&file));
     let key = match (key, from) {
         (Some(key), _) => Some(key),
@@ -68,7 +68,7 @@ pub(super) fn of_env(reader: &mut Reader, sources: &Sources) -> Option<Credentia
         (None, Some(_)) => reader.fault(APP_ID, format!("is required with {APP_KEY}")),
         (None, None) | (Some(_), Some(_)) => {}
     }
-    let app_id = app_id(reader, APP_ID, id?.clone())?;
+    let app_id = identifier(reader, APP_ID, id?.clone())?;
     let credential = Credential { app_id, app_key: AppKey::new(key?.clone()) };
     note(reader, &credential);
     Some(credential)
@@ -80,7 +80,8 @@ fn note(reader: &mut Reader, credential: &Credential) {
     reader.note("credentials[env].app_key", &"[redacted]");
 }
 
-fn app_id(reader: &mut Reader, key: &str, text: String) -> Option<Identifier> {
+/// A text as an identifier.
+pub(super) fn identifier(reader: &mut Reader, key: &str, text: String) -> Option<Identifier> {
     let id = Identifier::parse(text);
     reader.check(id.is_some(), key, Identifier::RULE);
     id

@@ -156,7 +156,7 @@ impl Reader {
         &mut self,
         key: &str,
         rule: &str,
-        parse: impl Fn(&Value) -> Option<T>,
+        mut parse: impl FnMut(&Value) -> Option<T>,
     ) -> Option<T> {
         let (key, rule) = (key.to_owned(), rule.to_owned());
         let given = self.given.remove(&key);
@@ -188,8 +188,13 @@ impl Reader {
 
     /// Notes what is in force of the setting that was taken last, as it is to be shown.
     pub(super) fn in_force(&mut self, value: &impl ToString) {
+        self.in_force_as(&Value::String(value.to_string()));
+    }
+
+    /// The same of a value that is no text.
+    pub(super) fn in_force_as(&mut self, value: &Value) {
         if let Some(setting) = self.taken.last_mut() {
-            setting.in_force = Some(Value::String(value.to_string()).to_string());
+            setting.in_force = Some(value.to_string());
         }
     }
 
@@ -225,6 +230,31 @@ impl Reader {
         })?;
         self.in_force(&"[redacted]");
         Some(text)
+    }
+
+    /// Texts, none of them empty.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let rule = "must be a list of texts that are not empty";
+        self.list(key, rule, |text| (!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    /// A list that is not empty, of texts that `parse` understands.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &str,
+        rule: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut given = None;
+        let list = self.take(key, rule, |value| {
+            let texts = value.as_array().filter(|array| !array.is_empty())?;
+            let parsed: Option<Vec<T>> = texts.iter().map(|text| parse(text.as_str()?)).collect();
+            parsed.inspect(|_| given = Some(value.clone()))
+        });
+        if let Some(given) = given {
+            self.in_force_as(&given);
+        }
+        list
     }
 
     /// One of these words.
@@ -309,6 +339,11 @@ impl Reader {
     pub(super) fn tables(&mut self, key: &str) -> Vec<String> {
         let rule = format!("must be tables, each under [[{key}]]");
         self.take(key, &rule, |value| value.as_array().filter(|array| array.is_empty()).map(drop));
+        self.rows(key)
+    }
+
+    /// The same of a key that was taken.
+    pub(super) fn rows(&mut self, key: &str) -> Vec<String> {
         let tables = self.tables.remove(key).unwrap_or_default();
         let mut prefixes = Vec::new();
         for (at, table) in tables.into_iter().enumerate() {

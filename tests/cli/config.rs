@@ -231,6 +231,21 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         ("[refund]\nmin_left = '10s'", "refund.min_left"),
         ("[refund]\nceiling = '70s'", "refund.ceiling"),
         ("[shutdown]\ngrace = '75s'", "shutdown.grace"),
+        ("listen = '0.0.0.0:1'", "callers"),
+        ("[[callers]]\nname = 'a'\nrpcs = ['Query']", "callers[0]"),
+        ("[[callers]]\nname = 'a'\nuris = ['x']", "callers[0].rpcs"),
+        ("[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Void']", "callers[0].rpcs"),
+        ("[[callers]]\nuris = ['x']\nrpcs = ['Query']", "callers[0].name"),
+        (
+            "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\napp_ids = ['app-2']",
+            "callers[0].app_ids",
+        ),
+        (
+            "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\n\
+             [[callers]]\nname = 'b'\nuris = ['y', 'x']\nrpcs = ['Query']",
+            "callers a and b",
+        ),
+        ("callers = 'anybody'", "callers"),
         ("[retry]\nbase_delay = '2s'", "retry.base_delay"),
         ("[upstream]\nbase_url = 'http://127.0.0.1'", "upstream.base_url"),
         ("[upstream]\nenvironment = 'custom'", "upstream.base_url"),
@@ -247,6 +262,21 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
         assert!(faults[0].starts_with(&format!("{key}: ")), "{text}: {faults:?}");
     }
+}
+
+#[test]
+fn who_may_call_must_be_said_where_production_is_reached_from_outside() {
+    let listen = "listen = '0.0.0.0:1'\n";
+    for (name, more) in [
+        ("trusting", "callers = 'trust-network'\n"),
+        ("listing", "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\n"),
+        ("testing", "[upstream]\nenvironment = 'test'\n"),
+    ] {
+        check(name, &format!("{listen}{more}"), &[], &[]).printed();
+    }
+    let env = [("SUNMI_TRADE__CALLERS", "trust-network")];
+    let printed = check("trusting-env", listen, &env, &[]).printed();
+    assert_eq!(line(&printed, "callers"), r#"callers = "trust-network""#);
 }
 
 #[test]

@@ -45,6 +45,33 @@ async fn past_the_bound_on_calls_in_flight_the_server_is_overloaded_and_still_he
     query(&server, calls::query("O2")).await.expect("the place is free again");
 }
 
+#[tokio::test]
+async fn past_the_bound_on_calls_reads_are_refused_and_a_refund_is_in_doubt() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    let (answer, release) = held(&calls::paid());
+    upstream.next(QUERY, answer);
+    let mut client = server.client().await;
+    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
+    upstream.has_seen(1).await;
+
+    let failure = query(&server, calls::query("O2")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", ""));
+    // Nobody looked whether the ledger knows it.
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert!(failure.retry_delay.is_some());
+    let mut health = HealthClient::new(server.channel().await);
+    health.check(HealthCheckRequest::default()).await.expect("health");
+    assert_eq!(upstream.seen().len(), 1);
+
+    release.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    upstream.next(QUERY, calls::paid());
+    query(&server, calls::query("O2")).await.expect("the place is free again");
+}
+
 /// A request that fills so many bytes.
 fn of_size(size: usize) -> pb::QueryRequest {
     pb::QueryRequest { app_id: "x".repeat(size), ..calls::query("O1") }

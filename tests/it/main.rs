@@ -20,6 +20,7 @@ mod upstream;
 mod samples;
 mod requests;
 mod validation;
+mod callers;
 mod codes;
 mod odd_replies;
 mod odd_upstream;

@@ -1,0 +1,193 @@
+//! One call: what is known of it from its headers, what it is answered, and the one line
+//! that is logged of it, however it ends.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::Response as HttpResponse;
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::{Code, Request, Response, Status};
+
+use super::status::status;
+use super::who::Who;
+use crate::deadline::Deadline;
+use crate::error::{Chain, Error, Fault, Violation};
+use crate::refund::Begun;
+use crate::sunmi::Answered;
+use crate::trade::{Identifier, Operation, Refund};
+
+/// What a call comes to whose caller gave it up.
+const CANCELLED: &str = "CANCELLED";
+
+/// A call of the trade service. Clones are the same call.
+#[derive(Clone, Debug)]
+pub(super) struct Call(Arc<Known>);
+
+/// What is known of a call.
+#[derive(Debug)]
+struct Known {
+    operation: Operation,
+    request_id: String,
+    deadline: Deadline,
+    started: Instant,
+    who: Who,
+    begun: Begun,
+    ended: OnceLock<Ended>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+struct Ended {
+    code: &'static str,
+    reason: Option<&'static str>,
+    sunmi_code: Option<String>,
+    attempts: Option<u32>,
+    /// Why, with all causes.
+    error: Option<String>,
+}
+
+impl Call {
+    /// A call that `who` has just made and that must be answered within `granted`.
+    pub(super) fn open(
+        operation: Operation,
+        request_id: String,
+        granted: Duration,
+        who: Who,
+    ) -> Self {
+        Self(Arc::new(Known {
+            operation,
+            request_id,
+            deadline: Deadline::after(granted),
+            started: Instant::now(),
+            who,
+            begun: Begun::default(),
+            ended: OnceLock::new(),
+        }))
+    }
+
+    /// The call that this request is part of, as its method.
+    pub(super) fn of<T>(request: &Request<T>, operation: Operation) -> Result<Self, Status> {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| status(&Error::new(Fault::Internal), operation, ""))
+    }
+
+    /// When it must have its answer.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.0.deadline
+    }
+
+    /// Whether a refund may have been sent.
+    pub(super) fn begun(&self) -> &Begun {
+        &self.0.begun
+    }
+
+    /// Checks that its caller may have it signed as `app_id`.
+    ///
+    /// # Errors
+    /// `CALLER_NOT_ALLOWED`.
+    pub(super) fn may_sign_as(&self, app_id: &Identifier) -> Result<(), Error> {
+        self.0.who.caller.as_ref().map_or(Ok(()), |caller| caller.may_sign_as(app_id))
+    }
+
+    /// The refund, with its caller, if that one may ask for it.
+    ///
+    /// # Errors
+    /// `CALLER_NOT_ALLOWED`.
+    pub(super) fn may_refund(&self, refund: Refund) -> Result<Refund, Error> {
+        let who = &self.0.who;
+        who.caller.as_ref().map_or(Ok(()), |caller| caller.may_refund(&refund))?;
+        Ok(Refund { caller: who.name.clone(), ..refund })
+    }
+
+    /// The reply or the status.
+    pub(super) fn answer<T>(
+        &self,
+        answer: Result<Answered<T>, Error>,
+    ) -> Result<Response<T>, Status> {
+        match answer {
+            Ok(answer) => {
+                self.ended(Ended {
+                    code: "OK",
+                    reason: None,
+                    sunmi_code: None,
+                    attempts: Some(answer.attempts),
+                    error: None,
+                });
+                Ok(Response::new(answer.value))
+            }
+            Err(error) => Err(self.refuse(&error)),
+        }
+    }
+
+    /// The status of this error.
+    pub(super) fn refuse(&self, error: &Error) -> Status {
+        let (row, context) = (error.fault().row(), error.context());
+        self.ended(Ended {
+            code: row.code.name(),
+            reason: Some(row.reason),
+            sunmi_code: context.sunmi.as_ref().map(|words| words.code.clone()),
+            attempts: context.attempts,
+            error: Some(Chain(error).to_string()),
+        });
+        status(error, self.0.operation, &self.0.request_id)
+    }
+
+    /// The status of a call that its method did not answer.
+    pub(super) fn unanswered(&self, error: Error) -> Status {
+        let error = error.with(|context| context.attempts = None);
+        match self.0.begun.get() {
+            true => self.refuse(&error.into_refund_outcome_unknown()),
+            false => self.refuse(&error),
+        }
+    }
+
+    /// The response, unless it refuses a request that tonic could not read: that status is
+    /// tonic's own and lacks the details that every error has. That a compression is not
+    /// known is left as it is, because clients look for UNIMPLEMENTED.
+    pub(super) fn detailed(&self, response: HttpResponse<Body>) -> HttpResponse<Body> {
+        match Status::from_header_map(response.headers()) {
+            Some(bare) if bare.code() == Code::Unimplemented => {
+                self.ended(Ended::bare("UNIMPLEMENTED"));
+                response
+            }
+            Some(bare) if bare.details().is_empty() => {
+                let rule = "must be a readable request message of at most 64 KiB";
+                let error = Error::invalid(vec![Violation { field: "", rule }]).because(bare);
+                self.unanswered(error).into_http()
+            }
+            Some(_) | None => response,
+        }
+    }
+
+    /// The first end is the one that the caller was told.
+    fn ended(&self, end: Ended) {
+        let _ = self.0.ended.set(end);
+    }
+
+    /// Logs how it ended. One that nobody answered was given up by its caller.
+    pub(super) fn log(&self) {
+        let known = &self.0;
+        let end = known.ended.get_or_init(|| Ended::bare(CANCELLED));
+        tracing::info!(
+            rpc = known.operation.name(),
+            code = end.code,
+            reason = end.reason,
+            sunmi_code = end.sunmi_code.as_deref(),
+            attempts = end.attempts,
+            duration_ms = u64::try_from(known.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            caller = known.who.name.as_deref(),
+            request_id = known.request_id,
+            error = end.error.as_deref(),
+        );
+    }
+}
+
+impl Ended {
+    fn bare(code: &'static str) -> Self {
+        Self { code, reason: None, sunmi_code: None, attempts: None, error: None }
+    }
+}

@@ -1,0 +1,59 @@
+use http_body_util::BodyExt;
+use tonic::{Code, Status};
+use tower::ServiceExt;
+
+use super::*;
+use crate::api::pb;
+use crate::callers::Access;
+use crate::deadline::Limits;
+
+/// A method that panics, before or after a refund may have been sent.
+async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<Body>, Infallible> {
+    if begun {
+        request.extensions().get::<Call>().expect("the edge's call").begun().set();
+    }
+    panic!("a fault of the method")
+}
+
+async fn panicking(method: &str, begun: bool) -> Status {
+    let service = tower::service_fn(move |request| panic(request, begun));
+    let second = Duration::from_secs(1);
+    let limits = Limits { default: second, max: second, reserve: Duration::ZERO };
+    let gate = Gate::new(Access::Open, limits, 1);
+    let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"));
+    let request = request.body(Body::empty()).expect("a request");
+    let Ok(response) = Edge::new(service, gate).oneshot(request).await;
+    let headers = response.headers().clone();
+    let trailers = response.into_body().collect().await.expect("a body").trailers().cloned();
+    // A Refund's headers are sent before its status is known.
+    let status = if method == "Refund" { trailers.expect("trailers") } else { headers };
+    Status::from_header_map(&status).expect("a status")
+}
+
+fn details(status: &Status) -> (Code, pb::TradeError) {
+    use prost::Message;
+    let details = tonic_types::pb::Status::decode(status.details()).expect("details");
+    let error = pb::TradeError::decode(details.details[0].value.as_slice());
+    (status.code(), error.expect("a TradeError"))
+}
+
+#[tokio::test]
+async fn a_panic_is_internal_and_nothing_was_attempted_before_a_refund_has_begun() {
+    for (method, outcome) in [
+        ("Query", pb::RefundOutcome::Unspecified),
+        ("SwipeQuery", pb::RefundOutcome::Unspecified),
+        ("Refund", pb::RefundOutcome::NotAttempted),
+    ] {
+        let (code, error) = details(&panicking(method, false).await);
+        assert_eq!((code, error.reason()), (Code::Internal, pb::ErrorReason::Internal));
+        assert_eq!(error.refund_outcome(), outcome, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_after_a_refund_has_begun_leaves_it_in_doubt() {
+    let (code, error) = details(&panicking("Refund", true).await);
+    let reason = pb::ErrorReason::RefundOutcomeUnknown;
+    assert_eq!((code, error.reason()), (Code::Unknown, reason));
+    assert_eq!(error.refund_outcome(), pb::RefundOutcome::Unknown);
+}

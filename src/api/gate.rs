@@ -1,0 +1,95 @@
+//! Which calls are let in, and with how much time: known callers, within their rights, as many
+//! at once as there are places.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Request};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::body::Body;
+use uuid::Uuid;
+
+use super::call::Call;
+use super::who::Who;
+use crate::callers::Access;
+use crate::deadline::{Limits, parse_grpc_timeout};
+use crate::error::{Error, Fault, Violation};
+use crate::trade::Operation;
+
+/// What the trade service is guarded by. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Rules>);
+
+#[derive(Debug)]
+struct Rules {
+    access: Access,
+    deadlines: Limits,
+    places: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// Lets `access` in, with these deadlines, so many at once.
+    pub fn new(access: Access, deadlines: Limits, calls: u32) -> Self {
+        let places = Arc::new(Semaphore::new(calls as usize));
+        Self(Arc::new(Rules { access, deadlines, places }))
+    }
+
+    /// The call that this request is, and its place among those that are served, or why it is
+    /// refused.
+    pub(super) fn open(
+        &self,
+        request: &Request<Body>,
+        operation: Operation,
+    ) -> (Call, Result<OwnedSemaphorePermit, Error>) {
+        let who = Who::of(request, &self.0.access);
+        let time = self.time(request.headers());
+        let call = Call::open(
+            operation,
+            request_id(request.headers()),
+            time.as_ref().copied().unwrap_or_default(),
+            who.as_ref().cloned().unwrap_or_default(),
+        );
+        let admitted = who
+            .and_then(|who| who.may_call(operation))
+            .and(time)
+            .and_then(|_| self.place(operation));
+        (call, admitted)
+    }
+
+    /// How long this server may take.
+    fn time(&self, headers: &HeaderMap) -> Result<Duration, Error> {
+        let asked = timeout(headers).map_err(|violation| Error::invalid(vec![violation]))?;
+        match self.0.deadlines.grant(asked) {
+            Duration::ZERO => Err(Error::new(Fault::DeadlineExceeded)),
+            granted => Ok(granted),
+        }
+    }
+
+    /// A refund without a place was not looked at: it may well be known.
+    fn place(&self, operation: Operation) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.0.places).try_acquire_owned().map_err(|full| match operation {
+            Operation::Query | Operation::SwipeQuery => Error::new(Fault::Overloaded).because(full),
+            Operation::Refund => Error::refund_outcome_unknown(full),
+        })
+    }
+}
+
+/// How long the caller gives the call.
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Violation> {
+    let Some(value) = headers.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    value.to_str().ok().and_then(|text| parse_grpc_timeout(text).ok()).map(Some).ok_or(Violation {
+        field: "grpc-timeout",
+        rule: "must be 1 to 8 digits and a unit out of H, M, S, m, u, n",
+    })
+}
+
+/// The caller's id of the call, if it has one that can be shown, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}

@@ -1,0 +1,260 @@
+//! Who may call, and what each caller may do. A caller is known by a name in its client
+//! certificate or by a bearer token; a token is kept as its SHA-256 alone.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::error::{Error, Fault, Violation};
+use crate::peer::PeerIdentity;
+use crate::trade::{Identifier, Operation, Refund};
+
+/// Who may call this server.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Whoever reaches it: on loopback, or with a certificate of the client CA.
+    Open,
+    /// Whoever reaches it, because the network, such as a mesh, has checked them. What it says
+    /// of who they are is believed, for logs.
+    TrustNetwork,
+    /// These callers.
+    Listed(Callers),
+}
+
+/// The callers of the configuration.
+#[derive(Clone, Debug)]
+pub struct Callers(Arc<[Arc<Caller>]>);
+
+/// A caller, and what it may do.
+#[derive(Debug)]
+pub struct Caller {
+    /// What logs call it.
+    pub name: Identifier,
+    /// URIs of its certificate, such as a SPIFFE ID: equal to one of these, to the letter.
+    pub uris: Vec<String>,
+    /// DNS names of its certificate, in lower case; no wildcards.
+    pub dns_names: Vec<String>,
+    /// The file that its tokens come from.
+    pub token_file: Option<PathBuf>,
+    /// Its bearer tokens.
+    pub tokens: Tokens,
+    /// What it may call.
+    pub rpcs: Vec<Operation>,
+    /// As whom it may have calls signed; `None` for all.
+    pub app_ids: Option<Vec<Identifier>>,
+    /// The most that one refund of its may be, in minor units.
+    pub max_refund: Option<i64>,
+}
+
+impl Callers {
+    /// These callers.
+    pub fn new(all: Vec<Arc<Caller>>) -> Self {
+        Self(all.into())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Caller>> {
+        self.0.iter()
+    }
+
+    /// Who this is. A token goes before a certificate: a caller that shows one means to be
+    /// known by it.
+    ///
+    /// # Errors
+    /// [`Fault::CallerUnauthenticated`] if it is none of these.
+    pub fn identify(
+        &self,
+        token: Option<&[u8]>,
+        peer: Option<&PeerIdentity>,
+    ) -> Result<&Arc<Caller>, Error> {
+        let found = match (token, peer) {
+            (Some(token), _) => self.by_token(token),
+            (None, Some(peer)) => self.iter().find(|caller| caller.is(peer)),
+            (None, None) => None,
+        };
+        found.ok_or_else(|| {
+            Error::new(Fault::CallerUnauthenticated).because(match (token, peer) {
+                (Some(_), _) => "the token is not that of a caller",
+                (None, Some(_)) => "the certificate is not that of a caller",
+                (None, None) => "neither a token nor a client certificate",
+            })
+        })
+    }
+
+    /// Compares with every token of every caller, so that the time tells nothing of which.
+    fn by_token(&self, token: &[u8]) -> Option<&Arc<Caller>> {
+        let digest = TokenDigest::of(token);
+        let mut found = None;
+        for caller in self.iter() {
+            if bool::from(caller.tokens.has(&digest)) {
+                found = Some(caller);
+            }
+        }
+        found
+    }
+}
+
+impl Caller {
+    fn is(&self, peer: &PeerIdentity) -> bool {
+        peer.uris.iter().any(|uri| self.uris.contains(uri))
+            || peer.dns_names.iter().any(|name| self.dns_names.contains(&name.to_ascii_lowercase()))
+    }
+
+    /// Checks that it may make calls of this kind.
+    ///
+    /// # Errors
+    /// [`Fault::CallerNotAllowed`].
+    pub fn may_call(&self, operation: Operation) -> Result<(), Error> {
+        match self.rpcs.contains(&operation) {
+            true => Ok(()),
+            false => Err(self.not_allowed(None)),
+        }
+    }
+
+    /// Checks that it may have calls signed as `app_id`.
+    ///
+    /// # Errors
+    /// [`Fault::CallerNotAllowed`].
+    pub fn may_sign_as(&self, app_id: &Identifier) -> Result<(), Error> {
+        match self.app_ids.as_ref().is_none_or(|all| all.contains(app_id)) {
+            true => Ok(()),
+            false => Err(self.not_allowed(Some(Violation {
+                field: "app_id",
+                rule: "must be an app_id that this caller may use",
+            }))),
+        }
+    }
+
+    /// Checks that it may ask for this refund.
+    ///
+    /// # Errors
+    /// [`Fault::CallerNotAllowed`].
+    pub fn may_refund(&self, refund: &Refund) -> Result<(), Error> {
+        self.may_sign_as(&refund.app_id)?;
+        match self.max_refund.is_none_or(|most| refund.amount <= most) {
+            true => Ok(()),
+            false => Err(self.not_allowed(Some(Violation {
+                field: "amount_minor",
+                rule: "must not be more than this caller may refund at once",
+            }))),
+        }
+    }
+
+    fn not_allowed(&self, violation: Option<Violation>) -> Error {
+        Error::new(Fault::CallerNotAllowed)
+            .because(format!("caller {}", self.name))
+            .with(|context| context.violations.extend(violation))
+    }
+}
+
+/// The bearer tokens of a caller, as their SHA-256. They can be replaced while calls are
+/// served.
+#[derive(Default)]
+pub struct Tokens(RwLock<Vec<TokenDigest>>);
+
+impl Tokens {
+    /// These tokens.
+    pub fn new(digests: Vec<TokenDigest>) -> Self {
+        Self(RwLock::new(digests))
+    }
+
+    /// Puts these in the place of those that were there.
+    pub fn replace(&self, digests: Vec<TokenDigest>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = digests;
+    }
+
+    /// Whether they have one in common with those.
+    pub fn overlap(&self, others: &Self) -> bool {
+        let others = others.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        others.iter().any(|digest| bool::from(self.has(digest)))
+    }
+
+    fn has(&self, digest: &TokenDigest) -> Choice {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().fold(Choice::from(0), |found, known| found | known.0.ct_eq(&digest.0))
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens([redacted])")
+    }
+}
+
+/// The SHA-256 of a bearer token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// What a file of tokens must be.
+    pub const RULE: &'static str = "must hold one token or more, one a line, each of 16 to 4096 \
+                                    printable ASCII characters without blanks, or as \
+                                    sha256: and 64 hexadecimal digits";
+
+    fn of(token: &[u8]) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+
+    /// The tokens of a file's text, or `None` if it breaks [`Self::RULE`].
+    pub fn parse_all(text: &str) -> Option<Vec<Self>> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let digests = lines.map(Self::parse).collect::<Option<Vec<_>>>()?;
+        (!digests.is_empty()).then_some(digests)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        if let Some(digits) = line.strip_prefix("sha256:") {
+            let mut digest = [0; 32];
+            hex::decode_to_slice(digits, &mut digest).ok()?;
+            return Some(Self(digest));
+        }
+        let printable = line.bytes().all(|byte| byte.is_ascii_graphic());
+        (printable && (16..=4096).contains(&line.len())).then(|| Self::of(line.as_bytes()))
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+    const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
+
+    #[test]
+    fn a_token_may_be_given_as_its_digest() {
+        let digests = TokenDigest::parse_all(&format!("\n  {TOKEN} \n{DIGEST}\r\n")).unwrap();
+        assert!(digests[0] == digests[1]);
+    }
+
+    #[test]
+    fn texts_that_are_no_tokens_are_refused_whole() {
+        let long = "x".repeat(4097);
+        for text in
+            ["", " \n\n", "short", "0123456789 abcdef", "0123456789abcdé", &long, "sha256:00"]
+        {
+            assert!(TokenDigest::parse_all(text).is_none(), "{text:?}");
+            let among = format!("{TOKEN}\n{text}");
+            assert_eq!(
+                TokenDigest::parse_all(&among).is_none(),
+                !text.trim().is_empty(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn tokens_cannot_be_printed() {
+        let digests = TokenDigest::parse_all(DIGEST).unwrap();
+        let shown = format!("{digests:?} {:?}", Tokens::new(digests.clone()));
+        assert_eq!(shown, "[TokenDigest([redacted])] Tokens([redacted])");
+    }
+}

@@ -1,0 +1,107 @@
+//! Who may call: `[[callers]]`, or `callers = "trust-network"`.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::source::Reader;
+use crate::callers::{Access, Caller, Callers, TokenDigest, Tokens};
+use crate::trade::{Identifier, Operation};
+
+/// What stands in the place of callers where the network has checked them.
+const TRUST_NETWORK: &str = "trust-network";
+
+/// Reads who may call; `app_ids` are those that calls can be signed as.
+pub(super) fn read(reader: &mut Reader, app_ids: &[Identifier]) -> Access {
+    let rule = "must be trust-network, or tables, each under [[callers]]";
+    let trusts = reader.take("callers", rule, |value| match value.as_array() {
+        Some(array) => array.is_empty().then_some(false),
+        None => (value.as_str()? == TRUST_NETWORK).then_some(true),
+    });
+    if trusts == Some(true) {
+        reader.in_force(&TRUST_NETWORK);
+        return Access::TrustNetwork;
+    }
+    let tables = reader.rows("callers");
+    if tables.is_empty() {
+        return Access::Open;
+    }
+    let read = tables.iter().filter_map(|prefix| caller(reader, prefix, app_ids));
+    let all: Vec<Arc<Caller>> = read.map(Arc::new).collect();
+    for (at, caller) in all.iter().enumerate() {
+        for other in &all[..at] {
+            check_apart(reader, caller, other);
+        }
+    }
+    Access::Listed(Callers::new(all))
+}
+
+/// Whoever calls is one caller at most.
+fn check_apart(reader: &mut Reader, one: &Caller, other: &Caller) {
+    let shared = |a: &[String], b: &[String]| a.iter().any(|name| b.contains(name));
+    let names = format!("callers {} and {}", other.name, one.name);
+    reader.check(one.name != other.name, &names, "must have different names");
+    let apart = !shared(&one.uris, &other.uris) && !shared(&one.dns_names, &other.dns_names);
+    reader.check(apart, &names, "must not have a name of a certificate in common");
+    reader.check(!one.tokens.overlap(&other.tokens), &names, "must not have a token in common");
+}
+
+/// A table of `[[callers]]`.
+fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<Caller> {
+    let key = |name: &str| format!("{prefix}{name}");
+    reader.check(reader.has(&key("name")), &key("name"), "is required");
+    let known_by = ["uris", "dns_names", "token_file"];
+    let known = known_by.iter().any(|name| reader.has(&key(name)));
+    reader.check(known, prefix.trim_end_matches('.'), "must have uris, dns_names or token_file");
+    let name = reader.text(&key("name"));
+    let name = name.and_then(|name| super::credentials::identifier(reader, &key("name"), name));
+    let uris = reader.texts(&key("uris")).unwrap_or_default();
+    let dns_names = reader.texts(&key("dns_names")).unwrap_or_default();
+    let token_file = reader.text(&key("token_file"));
+    let tokens = token_file.as_ref().and_then(|path| tokens(reader, &key("token_file"), path));
+    let rpcs = rpcs(reader, &key("rpcs"));
+    let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
+    let max_refund = max_refund(reader, &key("max_refund_minor"));
+    Some(Caller {
+        name: name?,
+        uris,
+        dns_names: dns_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        token_file: token_file.map(Into::into),
+        tokens: Tokens::new(tokens.unwrap_or_default()),
+        rpcs,
+        app_ids,
+        max_refund,
+    })
+}
+
+fn tokens(reader: &mut Reader, key: &str, path: &str) -> Option<Vec<TokenDigest>> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let tokens = TokenDigest::parse_all(&text);
+            reader.check(tokens.is_some(), key, TokenDigest::RULE);
+            tokens
+        }
+        Err(error) => {
+            reader.fault(key, format!("names a file that cannot be read: {}", error.kind()));
+            None
+        }
+    }
+}
+
+fn rpcs(reader: &mut Reader, key: &str) -> Vec<Operation> {
+    reader.check(reader.has(key), key, "is required");
+    let rule = "must be a list out of Query, Refund and SwipeQuery";
+    let named = |name: &str| Operation::ALL.into_iter().find(|it| it.name() == name);
+    reader.list(key, rule, named).unwrap_or_default()
+}
+
+fn own_app_ids(reader: &mut Reader, key: &str, known: &[Identifier]) -> Option<Vec<Identifier>> {
+    let rule = "must be a list of app_ids that are configured";
+    reader.list(key, rule, |name| known.iter().find(|id| id.as_str() == name).cloned())
+}
+
+fn max_refund(reader: &mut Reader, key: &str) -> Option<i64> {
+    let rule = "must be a whole number of minor units, at least 1";
+    let most = reader.take(key, rule, |value| value.as_integer().filter(|most| *most > 0))?;
+    reader.in_force_as(&most.into());
+    Some(most)
+}

@@ -1,0 +1,182 @@
+//! Who may call, and what.
+
+use std::path::PathBuf;
+
+use sunmi_trade::api::pb;
+use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
+use sunmi_trade::config::Sources;
+use tonic::Code::{PermissionDenied, Unauthenticated};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::calls;
+use crate::server::{Server, settings, settle};
+use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream};
+
+const READER: &str = "reader-token-0001";
+const TILL: &str = "till-token-0000001";
+/// The token whose SHA-256 is in the file.
+const HASHED: &str = "0123456789abcdef";
+const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("a file can be written");
+    path
+}
+
+/// Settings with a reader, who may not refund, and a till, who may refund up to 100 fen of
+/// one of two merchants.
+fn guarded(upstream: &Upstream, test: &str) -> Sources {
+    let reader = file(&format!("{test}.reader"), &format!("{READER}\n\n  {DIGEST}\n"));
+    let till = file(&format!("{test}.till"), TILL);
+    let text = format!(
+        r#"
+        default_app_id = "app-2"
+        [[credentials]]
+        app_id = "app-2"
+        app_key = "k2"
+        [[callers]]
+        name = "reader"
+        token_file = "{}"
+        rpcs = ["Query", "SwipeQuery"]
+        [[callers]]
+        name = "till"
+        token_file = "{}"
+        rpcs = ["Refund", "Query"]
+        app_ids = ["app-1"]
+        max_refund_minor = 100
+        "#,
+        reader.display(),
+        till.display(),
+    );
+    Sources { file: Some(text), ..settings(upstream.address) }
+}
+
+async fn start(test: &str) -> (Upstream, Server) {
+    let upstream = Upstream::start().await;
+    upstream.always(QUERY, calls::paid()).always(SWIPE_QUERY, calls::paid());
+    upstream.always(REFUND, calls::accepted());
+    let server = Server::start(&guarded(&upstream, test)).await;
+    (upstream, server)
+}
+
+type Authorized =
+    InterceptedService<Channel, Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send>>;
+
+/// A client whose every call has this header.
+async fn client(server: &Server, authorization: Option<&str>) -> TradeServiceClient<Authorized> {
+    let value = authorization.map(|value| value.parse().expect("a header"));
+    let authorize = move |mut request: Request<()>| {
+        if let Some(value) = &value {
+            request
+                .metadata_mut()
+                .insert("authorization", tonic::metadata::MetadataValue::clone(value));
+        }
+        Ok(request)
+    };
+    TradeServiceClient::with_interceptor(server.channel().await, Box::new(authorize))
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn of_app(app_id: &str) -> pb::RefundRequest {
+    pb::RefundRequest { app_id: app_id.to_owned(), ..calls::refund("R1") }
+}
+
+#[tokio::test]
+async fn whoever_is_not_known_is_told_so_and_nothing_is_sent() {
+    let (upstream, server) = start("unknown").await;
+    let wrong = bearer("reader-token-0002");
+    let almost = bearer(&READER[..READER.len() - 1]);
+    let basic = format!("Basic {READER}");
+    for header in
+        [None, Some(""), Some(READER), Some("Bearer "), Some(&wrong), Some(&almost), Some(&basic)]
+    {
+        let mut client = client(&server, header).await;
+        let failures = [
+            settle(client.query(calls::query("O1"))).await.unwrap_err(),
+            settle(client.swipe_query(calls::swipe_query("O1"))).await.unwrap_err(),
+            settle(client.refund(of_app("app-1"))).await.unwrap_err(),
+        ];
+        for (failure, outcome) in failures.iter().zip(["", "", "NOT_ATTEMPTED"]) {
+            assert_eq!(failure.verdict(), (Unauthenticated, "CALLER_UNAUTHENTICATED", outcome));
+            assert_eq!(failure.attempts(), Some(0));
+        }
+    }
+    assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_caller_is_known_by_any_of_its_tokens_and_by_a_digest_of_one() {
+    let (_upstream, server) = start("known").await;
+    for header in [bearer(READER), bearer(HASHED), format!("bearer {READER}")] {
+        let mut client = client(&server, Some(&header)).await;
+        settle(client.query(calls::query("O1"))).await.expect("a caller that may");
+    }
+    // The digest is no token.
+    let mut client = client(&server, Some(&bearer(DIGEST))).await;
+    let failure = settle(client.query(calls::query("O1"))).await.unwrap_err();
+    assert_eq!(failure.code, Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_caller_calls_what_it_may_and_nothing_else() {
+    let (upstream, server) = start("rpcs").await;
+    let mut reader = client(&server, Some(&bearer(READER))).await;
+    settle(reader.query(calls::query("O1"))).await.unwrap();
+    settle(reader.swipe_query(calls::swipe_query("O1"))).await.unwrap();
+    let failure = settle(reader.refund(of_app("app-1"))).await.unwrap_err();
+    assert_eq!(failure.verdict(), (PermissionDenied, "CALLER_NOT_ALLOWED", "NOT_ATTEMPTED"));
+    assert_eq!(failure.next_step, "FIX_DEPLOYMENT");
+    let mut till = client(&server, Some(&bearer(TILL))).await;
+    let failure = settle(till.swipe_query(calls::swipe_query("O1"))).await.unwrap_err();
+    assert_eq!(failure.verdict(), (PermissionDenied, "CALLER_NOT_ALLOWED", ""));
+    assert_eq!(upstream.take_paths(), [QUERY, SWIPE_QUERY]);
+}
+
+#[tokio::test]
+async fn a_caller_signs_as_whom_it_may_even_where_it_names_none() {
+    let (upstream, server) = start("app-ids").await;
+    let mut till = client(&server, Some(&bearer(TILL))).await;
+    let own = pb::QueryRequest { app_id: "app-1".to_owned(), ..calls::query("O1") };
+    settle(till.query(own)).await.unwrap();
+    // The default is another merchant's.
+    let failures = [
+        settle(till.query(calls::query("O1"))).await.unwrap_err(),
+        settle(till.refund(of_app("app-2"))).await.unwrap_err(),
+    ];
+    for failure in failures {
+        assert_eq!(
+            (failure.code, failure.reason.as_str()),
+            (PermissionDenied, "CALLER_NOT_ALLOWED")
+        );
+        assert_eq!(failure.violations[0].0, "app_id");
+    }
+    assert_eq!(upstream.take_paths(), [QUERY]);
+}
+
+#[tokio::test]
+async fn a_refund_is_bounded_by_what_its_caller_may_ask_for() {
+    let (upstream, server) = start("amounts").await;
+    let mut till = client(&server, Some(&bearer(TILL))).await;
+    let more = pb::RefundRequest { amount_minor: 101, ..of_app("app-1") };
+    let failure = settle(till.refund(more)).await.unwrap_err();
+    assert_eq!(failure.verdict(), (PermissionDenied, "CALLER_NOT_ALLOWED", "NOT_ATTEMPTED"));
+    let rule = "must not be more than this caller may refund at once";
+    assert_eq!(failure.violations, [("amount_minor".to_owned(), rule.to_owned())]);
+    settle(till.refund(of_app("app-1"))).await.expect("100 fen");
+    assert_eq!(upstream.take_paths(), [REFUND]);
+}
+
+#[tokio::test]
+async fn health_is_open_to_all() {
+    let (_upstream, server) = start("health").await;
+    let mut health = HealthClient::new(server.channel().await);
+    health.check(HealthCheckRequest::default()).await.expect("health without a token");
+}
