@@ -12,7 +12,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from world import ROOT, Folder, Postgres
+from world import ROOT, Folder
 
 BUILDS = ROOT / "target/mesh"
 
@@ -48,7 +48,7 @@ def generate_stubs(folder):
 def envoy(report, folder):
     import through_envoy as mesh
 
-    postgres = Postgres(folder)
+    postgres = folder.postgres
     report.section("Through Envoy, to two replicas on one ledger")
     guarded = mesh.Mesh(folder, postgres, BUILDS / "guarded")
     mesh.check_guarded(report, guarded)
@@ -105,6 +105,13 @@ def check_unguarded(report, mesh, measured):
         )
 
 
+def rollout(report, folder):
+    import rollout as restarts
+
+    report.section("A rolling restart behind Envoy")
+    restarts.check(report, folder, BUILDS / "guarded")
+
+
 def clients(report, folder):
     import clients as examples
 
@@ -159,7 +166,7 @@ def main():
     report = Report()
     with Folder() as folder:
         generate_stubs(folder)
-        parts = {"envoy": envoy, "clients": clients, "grpcurl": grpcurl}
+        parts = {"envoy": envoy, "rollout": rollout, "clients": clients, "grpcurl": grpcurl}
         for name in sys.argv[1:] or parts:
             try:
                 parts[name](report, folder)

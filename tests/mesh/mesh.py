@@ -45,6 +45,8 @@ INBOUND = {"retry_on": "reset-before-request", "num_retries": 2}
 class Envoy:
     """The process. Its listeners are Unix sockets in `folder`."""
 
+    ways = WAYS
+
     def __init__(self, folder, name, replicas):
         self.folder, self.name = folder, name
         self.calls_file = folder.file(f"{name}.calls")
@@ -55,7 +57,7 @@ class Envoy:
             [BINARY, "-c", config, "--concurrency", 1, "--disable-hot-restart",
              "--log-level", "error", "--file-flush-interval-msec", FLUSH_MS],
         )
-        wait_for(lambda: all(self.socket(way).exists() for way in WAYS))
+        wait_for(lambda: all(self.socket(way).exists() for way in self.ways))
         # They exist a moment before they are served.
         time.sleep(0.3)
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 import urllib.request
 from contextlib import ExitStack
+from functools import cached_property
 from glob import glob
 from pathlib import Path
 
@@ -51,6 +52,11 @@ class Folder:
 
     def file(self, name):
         return self.path / name
+
+    @cached_property
+    def postgres(self):
+        """One for all."""
+        return Postgres(self)
 
     def start(self, name, command, env=None, user=None):
         """Starts a process whose output goes to NAME.log, and which ends with the folder."""
@@ -172,9 +178,10 @@ class Sandbox:
 class Replica:
     """The real server."""
 
-    def __init__(self, folder, binary, name, sandbox_url, ledger):
+    def __init__(self, folder, binary, name, sandbox_url, ledger, settings=None):
         self.folder, self.binary, self.name = folder, binary, name
-        self.env = {**CREDENTIALS, **SETTINGS, "SUNMI_TRADE__REFUND__LEDGER": ledger}
+        ledger = {"SUNMI_TRADE__REFUND__LEDGER": ledger}
+        self.env = {**CREDENTIALS, **SETTINGS, **ledger, **(settings or {})}
         self.arguments = ["serve", "--upstream-base-url", sandbox_url]
         self.address = "127.0.0.1:0"
         self.start()
