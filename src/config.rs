@@ -54,6 +54,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Whether the contract is served by reflection.
     pub reflection: bool,
+    /// How often files are looked at, to see whether they have changed.
+    pub reload_interval: Duration,
     /// Which Sunmi is called.
     pub upstream: Upstream,
     /// How long connecting to it may take.
@@ -139,6 +141,7 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
         reflection: reader.flag("reflection", true),
+        reload_interval: reader.duration("reload_interval", ms(10)..=s(3600), s(5)),
         upstream: upstream(reader, sandbox).unwrap_or(Upstream::Sandbox),
         connect_timeout: reader.duration("upstream.connect_timeout", ms(1)..=s(60), s(2)),
         attempt_timeout: reader.duration("upstream.attempt_timeout", ms(1)..=s(600), s(5)),

@@ -56,6 +56,7 @@ pub mod trade;
 pub mod error;
 pub mod explain;
 pub mod clock;
+pub mod reload;
 pub mod telemetry;
 pub mod metrics;
 pub mod sandbox;

@@ -1,6 +1,8 @@
 //! Metrics in the OpenMetrics text format, in a registry of each server's own.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::error::{Error, RefundOutcome};
 use crate::ledger::Doubts;
+use crate::reload::{Counts, Kind};
 use crate::trade::{Refunded, TradeState};
 
 /// The media type of [`Metrics::encode`].
@@ -26,6 +29,9 @@ pub struct Metrics {
     in_doubt: Gauge,
     processing: Gauge,
     oldest_seconds: Gauge,
+    reloads: Arc<Counts>,
+    reload: Family<[(&'static str, &'static str); 2], Counter>,
+    stale: Family<[(&'static str, &'static str); 1], Gauge>,
 }
 
 impl Default for Metrics {
@@ -36,6 +42,9 @@ impl Default for Metrics {
             in_doubt: Gauge::default(),
             processing: Gauge::default(),
             oldest_seconds: Gauge::default(),
+            reloads: Arc::default(),
+            reload: Family::default(),
+            stale: Family::default(),
         };
         metrics.registered()
     }
@@ -63,6 +72,16 @@ impl Metrics {
             "sunmi_refund_unresolved_oldest_age_seconds",
             "How long ago the oldest refund of both kinds was claimed",
             self.oldest_seconds.clone(),
+        );
+        registry.register(
+            "sunmi_reload",
+            "Files that changed, by whether what they hold now is in force",
+            self.reload.clone(),
+        );
+        registry.register(
+            "sunmi_reload_stale",
+            "Whether what some files hold now is not in force",
+            self.stale.clone(),
         );
         for outcome in OUTCOMES {
             // A series that is there from the start can be watched for its first change.
@@ -95,11 +114,30 @@ impl Metrics {
         self.refunds.get_or_create(&[("outcome", outcome)]).inc();
     }
 
+    /// Where reloads are counted.
+    pub fn reloads(&self) -> Arc<Counts> {
+        Arc::clone(&self.reloads)
+    }
+
+    fn measure_reloads(&self) {
+        for kind in Kind::ALL {
+            let results = [("ok", self.reloads.loaded(kind)), ("error", self.reloads.failed(kind))];
+            for (result, count) in results {
+                let counter =
+                    self.reload.get_or_create(&[("kind", kind.name()), ("result", result)]);
+                counter.inner().store(count, Ordering::Relaxed);
+            }
+            let stale = self.stale.get_or_create(&[("kind", kind.name())]);
+            stale.set(self.reloads.stale(kind).into());
+        }
+    }
+
     /// All of them, with these doubts.
     pub fn encode(&self, doubts: Doubts) -> String {
         self.in_doubt.set(doubts.in_doubt);
         self.processing.set(doubts.processing);
         self.oldest_seconds.set(i64::try_from(doubts.oldest.as_secs()).unwrap_or(i64::MAX));
+        self.measure_reloads();
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -23,6 +23,7 @@ use crate::error::BoxError;
 use crate::ledger::{Access, Ledger};
 use crate::metrics::Metrics;
 use crate::refund::Refunds;
+use crate::reload;
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::Client;
 
@@ -80,6 +81,8 @@ pub async fn run(
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let metrics = Arc::new(Metrics::default());
+    let watch = reload::watch(Vec::new(), config.reload_interval, metrics.reloads(), stop.clone());
+    tokio::spawn(watch);
     let gate = Gate::new(config.access.clone(), config.deadlines.clone(), config.max_calls);
     let trades = Trades::new(client, refunds, Arc::clone(&metrics)).into_service(gate);
 

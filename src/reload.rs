@@ -1,0 +1,164 @@
+//! What is held in memory and stems from files, such as keys and certificates, is replaced
+//! when the files change. Their content is looked at every so often, so that it does not
+//! matter how they are changed: in place, by a rename, or by the symlink swap with which
+//! Kubernetes updates a Secret.
+//!
+//! Whoever starts from a file [`read`]s it, which gives its content and an [`Origin`]. Of
+//! that and of what to do with new content it makes a [`Watched`], for [`watch`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+mod counts;
+mod files;
+
+pub use counts::Counts;
+pub use files::{Contents, Origin, Unreadable, read};
+
+use crate::error::{BoxError, Chain};
+use files::Fingerprint;
+
+/// What stems from files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The keys of a credential.
+    AppKey,
+    /// A certificate and its key, or those that callers' certificates are held against.
+    Certificate,
+    /// What callers show to be known.
+    CallerTokens,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::AppKey, Self::Certificate, Self::CallerTokens];
+
+    /// Its name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AppKey => "app_key",
+            Self::Certificate => "certificate",
+            Self::CallerTokens => "caller_tokens",
+        }
+    }
+}
+
+/// Puts new content in force. It is given what the files hold, in their order. If it fails
+/// it has changed nothing; its error tells the rule that is broken and never the content.
+pub type Apply = Box<dyn FnMut(&Contents) -> Result<(), BoxError> + Send>;
+
+/// Something in force that stems from files, which are read and applied together.
+pub struct Watched {
+    kind: Kind,
+    origin: Origin,
+    apply: Apply,
+    /// What the last look saw.
+    last: Look,
+    /// What was seen and could not be put in force.
+    refused: Option<Look>,
+}
+
+/// What a look at the files sees.
+type Look = Result<Fingerprint, Unreadable>;
+
+impl Watched {
+    /// What was read from `origin` is in force; what is found there later is for `apply`.
+    pub fn new(
+        kind: Kind,
+        origin: Origin,
+        apply: impl FnMut(&Contents) -> Result<(), BoxError> + Send + 'static,
+    ) -> Self {
+        let last = Ok(origin.read.clone());
+        Self { kind, origin, apply: Box::new(apply), last, refused: None }
+    }
+
+    /// Looks at the files, and applies what has changed since it was last applied. A file
+    /// that is just being written is seen half; so it must be seen the same twice in a row.
+    fn look(&mut self, counts: &Counts) {
+        let (look, contents) = match files::contents(&self.origin.files) {
+            Ok(contents) => (Ok(Fingerprint::of(&contents)), contents),
+            Err(error) => (Err(error), Contents::new()),
+        };
+        let settled = self.last == look;
+        self.last = look.clone();
+        if !settled || self.refused.as_ref() == Some(&look) {
+            return;
+        }
+        if look.as_ref() == Ok(&self.origin.read) {
+            return self.back();
+        }
+        let read = look.clone().map_err(BoxError::from);
+        let applied = read.and_then(|read| (self.apply)(&contents).map(|()| read));
+        counts.count(self.kind, applied.is_ok());
+        let (kind, files) = (self.kind.name(), &self.origin.files);
+        match applied {
+            Ok(read) => {
+                tracing::info!(kind, ?files, "changed, and in force");
+                self.origin.read = read;
+                self.refused = None;
+            }
+            Err(error) => {
+                let error = Chain(error.as_ref());
+                tracing::warn!(kind, ?files, %error, "changed, but what was in force stays");
+                self.refused = Some(look);
+            }
+        }
+    }
+
+    /// The files hold again what is in force.
+    fn back(&mut self) {
+        if self.refused.take().is_some() {
+            let (kind, files) = (self.kind.name(), &self.origin.files);
+            tracing::info!(kind, ?files, "again what is in force");
+        }
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched")
+            .field("kind", &self.kind)
+            .field("files", &self.origin.files)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Looks at all of them every `interval`, until it is to `stop`.
+pub async fn watch(
+    mut all: Vec<Watched>,
+    interval: Duration,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+) {
+    while !all.is_empty() {
+        if stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_none() {
+            return;
+        }
+        let counts = Arc::clone(&counts);
+        let looked = tokio::task::spawn_blocking(move || {
+            look(&mut all, &counts);
+            all
+        });
+        all = match looked.await {
+            Ok(all) => all,
+            Err(error) => return tracing::error!(%error, "files are no longer read again"),
+        };
+    }
+}
+
+/// One look at all of them.
+fn look(all: &mut [Watched], counts: &Counts) {
+    for watched in &mut *all {
+        watched.look(counts);
+    }
+    for kind in Kind::ALL {
+        let stale = |watched: &Watched| watched.kind == kind && watched.refused.is_some();
+        counts.set_stale(kind, all.iter().any(stale));
+    }
+}
+
+#[cfg(test)]
+mod tests;

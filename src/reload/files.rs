@@ -1,0 +1,85 @@
+//! Reading files together, and telling whether they have changed.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+/// The longest file that is read, in bytes. Keys and certificates have a few KiB.
+const MAX_FILE: u64 = 1 << 20;
+
+/// What the files held, in their order.
+pub type Contents = Vec<Vec<u8>>;
+
+/// Files, and what they held when they were read: as a digest, because it may be a secret.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub(super) files: Vec<PathBuf>,
+    pub(super) read: Fingerprint,
+}
+
+/// A digest of what files held. It is not printed: a short secret could be guessed from it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint([u8; 32]);
+
+/// Why a file was not read. None of its content is in here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {why}", file.display())]
+pub struct Unreadable {
+    /// Which.
+    pub file: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+/// Reads files that belong together.
+///
+/// # Errors
+/// The first one that cannot be read. They must be regular files, since they will be read
+/// again, of no more than 1 MiB each.
+pub fn read(files: Vec<PathBuf>) -> Result<(Contents, Origin), Unreadable> {
+    let contents = contents(&files)?;
+    let read = Fingerprint::of(&contents);
+    Ok((contents, Origin { files, read }))
+}
+
+pub(super) fn contents(files: &[PathBuf]) -> Result<Contents, Unreadable> {
+    let read = |file: &PathBuf| {
+        content(file).map_err(|why| Unreadable { file: file.clone(), why: why.to_string() })
+    };
+    files.iter().map(read).collect()
+}
+
+fn content(file: &PathBuf) -> Result<Vec<u8>, io::Error> {
+    let plain = |error: io::Error| io::Error::from(error.kind());
+    // Asked first: to open a pipe would wait for somebody to write to it.
+    if !fs::metadata(file).map_err(plain)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut content = Vec::new();
+    let read = File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut content));
+    match read.map_err(plain)? as u64 {
+        ..=MAX_FILE => Ok(content),
+        _ => Err(io::Error::other("longer than 1 MiB")),
+    }
+}
+
+impl Fingerprint {
+    pub(super) fn of(contents: &Contents) -> Self {
+        let mut digest = Sha256::new();
+        for content in contents {
+            // With its length, so that no content can be that of two files.
+            digest.update((content.len() as u64).to_le_bytes());
+            digest.update(content);
+        }
+        Self(digest.finalize().into())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint([redacted])")
+    }
+}
