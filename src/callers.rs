@@ -2,14 +2,15 @@
 //! certificate or by a bearer token; a token is kept as its SHA-256 alone.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::error::{Error, Fault, Violation};
+use crate::error::{BoxError, Error, Fault, Violation};
 use crate::peer::PeerIdentity;
+use crate::reload::{Contents, Kind, Origin, Watched};
 use crate::trade::{Identifier, Operation, Refund};
 
 /// Who may call this server.
@@ -22,6 +23,16 @@ pub enum Access {
     TrustNetwork,
     /// These callers.
     Listed(Callers),
+}
+
+impl Access {
+    /// The files of tokens, to be read again when they change.
+    pub fn watched(&self) -> Vec<Watched> {
+        match self {
+            Self::Open | Self::TrustNetwork => Vec::new(),
+            Self::Listed(callers) => callers.watched(),
+        }
+    }
 }
 
 /// The callers of the configuration.
@@ -37,10 +48,10 @@ pub struct Caller {
     pub uris: Vec<String>,
     /// DNS names of its certificate, in lower case; no wildcards.
     pub dns_names: Vec<String>,
-    /// The file that its tokens come from.
-    pub token_file: Option<PathBuf>,
     /// Its bearer tokens.
     pub tokens: Tokens,
+    /// The file that they come from.
+    pub tokens_from: Option<Origin>,
     /// What it may call.
     pub rpcs: Vec<Operation>,
     /// As whom it may have calls signed; `None` for all.
@@ -53,6 +64,28 @@ impl Callers {
     /// These callers.
     pub fn new(all: Vec<Arc<Caller>>) -> Self {
         Self(all.into())
+    }
+
+    fn watched(&self) -> Vec<Watched> {
+        let origins = self.iter().filter_map(|caller| Some((caller, caller.tokens_from.clone()?)));
+        let watched = origins.map(|(caller, origin)| {
+            let (all, caller) = (self.clone(), Arc::clone(caller));
+            let apply = move |contents: &Contents| all.replace_tokens(&caller, contents);
+            Watched::new(Kind::CallerTokens, origin, apply)
+        });
+        watched.collect()
+    }
+
+    fn replace_tokens(&self, of: &Arc<Caller>, contents: &Contents) -> Result<(), BoxError> {
+        let tokens = Tokens::parse(contents).ok_or(Tokens::RULE)?;
+        let others = self.iter().filter(|caller| !Arc::ptr_eq(caller, of));
+        for other in others {
+            if tokens.overlap(&other.tokens) {
+                return Err(format!("must not have a token of caller {}", other.name).into());
+            }
+        }
+        of.tokens.0.store(tokens.0.into_inner());
+        Ok(())
     }
 
     /// All of them.
@@ -153,28 +186,29 @@ impl Caller {
 /// The bearer tokens of a caller, as their SHA-256. They can be replaced while calls are
 /// served.
 #[derive(Default)]
-pub struct Tokens(RwLock<Vec<TokenDigest>>);
+pub struct Tokens(ArcSwap<Vec<TokenDigest>>);
 
 impl Tokens {
-    /// These tokens.
-    pub fn new(digests: Vec<TokenDigest>) -> Self {
-        Self(RwLock::new(digests))
-    }
+    /// What a file of tokens must be.
+    pub const RULE: &'static str = "must hold one token or more, one a line, each of 16 to 4096 \
+                                    printable ASCII characters without blanks, or as \
+                                    sha256: and 64 hexadecimal digits";
 
-    /// Puts these in the place of those that were there.
-    pub fn replace(&self, digests: Vec<TokenDigest>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = digests;
+    /// The tokens that a file holds, or `None` if it breaks [`Self::RULE`].
+    pub fn parse(contents: &Contents) -> Option<Self> {
+        let text = std::str::from_utf8(contents.first()?).ok()?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let digests = lines.map(TokenDigest::parse).collect::<Option<Vec<_>>>()?;
+        (!digests.is_empty()).then(|| Self(ArcSwap::from_pointee(digests)))
     }
 
     /// Whether they have one in common with those.
     pub fn overlap(&self, others: &Self) -> bool {
-        let others = others.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        others.iter().any(|digest| bool::from(self.has(digest)))
+        others.0.load().iter().any(|digest| bool::from(self.has(digest)))
     }
 
     fn has(&self, digest: &TokenDigest) -> Choice {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(Choice::from(0), |found, known| found | known.0.ct_eq(&digest.0))
+        self.0.load().iter().fold(Choice::from(0), |found, known| found | known.0.ct_eq(&digest.0))
     }
 }
 
@@ -189,20 +223,8 @@ impl fmt::Debug for Tokens {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// What a file of tokens must be.
-    pub const RULE: &'static str = "must hold one token or more, one a line, each of 16 to 4096 \
-                                    printable ASCII characters without blanks, or as \
-                                    sha256: and 64 hexadecimal digits";
-
     fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
-    }
-
-    /// The tokens of a file's text, or `None` if it breaks [`Self::RULE`].
-    pub fn parse_all(text: &str) -> Option<Vec<Self>> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let digests = lines.map(Self::parse).collect::<Option<Vec<_>>>()?;
-        (!digests.is_empty()).then_some(digests)
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -229,32 +251,34 @@ mod tests {
     const TOKEN: &str = "0123456789abcdef";
     const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
 
+    fn tokens(text: &str) -> Option<Tokens> {
+        Tokens::parse(&vec![text.as_bytes().to_vec()])
+    }
+
     #[test]
     fn a_token_may_be_given_as_its_digest() {
-        let digests = TokenDigest::parse_all(&format!("\n  {TOKEN} \n{DIGEST}\r\n")).unwrap();
-        assert!(digests[0] == digests[1]);
+        let both = tokens(&format!("\n  {TOKEN} \n{DIGEST}\r\n")).unwrap();
+        let known = both.0.load();
+        assert!(known.len() == 2 && known[0] == known[1]);
     }
 
     #[test]
     fn texts_that_are_no_tokens_are_refused_whole() {
         let long = "x".repeat(4097);
-        for text in
-            ["", " \n\n", "short", "0123456789 abcdef", "0123456789abcdé", &long, "sha256:00"]
-        {
-            assert!(TokenDigest::parse_all(text).is_none(), "{text:?}");
-            let among = format!("{TOKEN}\n{text}");
-            assert_eq!(
-                TokenDigest::parse_all(&among).is_none(),
-                !text.trim().is_empty(),
-                "{text:?}"
-            );
+        for text in ["short", "0123456789 abcdef", "0123456789abcdé", &long, "sha256:00"] {
+            assert!(tokens(text).is_none(), "{text:?}");
+            assert!(tokens(&format!("{TOKEN}\n{text}")).is_none(), "{text:?}");
+        }
+        for text in ["", " \n\n"] {
+            assert!(tokens(text).is_none(), "{text:?}");
+            assert!(tokens(&format!("{TOKEN}\n{text}")).is_some(), "{text:?}");
         }
     }
 
     #[test]
     fn tokens_cannot_be_printed() {
-        let digests = TokenDigest::parse_all(DIGEST).unwrap();
-        let shown = format!("{digests:?} {:?}", Tokens::new(digests.clone()));
-        assert_eq!(shown, "[TokenDigest([redacted])] Tokens([redacted])");
+        let tokens = tokens(DIGEST).unwrap();
+        let shown = format!("{:?} {tokens:?}", tokens.0.load()[0]);
+        assert_eq!(shown, "TokenDigest([redacted]) Tokens([redacted])");
     }
 }

@@ -81,7 +81,8 @@ pub async fn run(
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let metrics = Arc::new(Metrics::default());
-    let watch = reload::watch(Vec::new(), config.reload_interval, metrics.reloads(), stop.clone());
+    let watched = config.access.watched();
+    let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
     tokio::spawn(watch);
     let gate = Gate::new(config.access.clone(), config.deadlines.clone(), config.max_calls);
     let trades = Trades::new(client, refunds, Arc::clone(&metrics)).into_service(gate);

@@ -1,10 +1,10 @@
 //! Who may call: `[[callers]]`, or `callers = "trust-network"`.
 
-use std::fs;
 use std::sync::Arc;
 
 use super::source::Reader;
-use crate::callers::{Access, Caller, Callers, TokenDigest, Tokens};
+use crate::callers::{Access, Caller, Callers, Tokens};
+use crate::reload::{self, Origin};
 use crate::trade::{Identifier, Operation};
 
 /// What stands in the place of callers where the network has checked them.
@@ -57,7 +57,8 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<C
     let uris = reader.texts(&key("uris")).unwrap_or_default();
     let dns_names = reader.texts(&key("dns_names")).unwrap_or_default();
     let token_file = reader.text(&key("token_file"));
-    let tokens = token_file.as_ref().and_then(|path| tokens(reader, &key("token_file"), path));
+    let read = token_file.and_then(|path| tokens(reader, &key("token_file"), path));
+    let (tokens, tokens_from) = read.unzip();
     let rpcs = rpcs(reader, &key("rpcs"));
     let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
     let max_refund = max_refund(reader, &key("max_refund_minor"));
@@ -65,23 +66,23 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<C
         name: name?,
         uris,
         dns_names: dns_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
-        token_file: token_file.map(Into::into),
-        tokens: Tokens::new(tokens.unwrap_or_default()),
+        tokens: tokens.unwrap_or_default(),
+        tokens_from,
         rpcs,
         app_ids,
         max_refund,
     })
 }
 
-fn tokens(reader: &mut Reader, key: &str, path: &str) -> Option<Vec<TokenDigest>> {
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let tokens = TokenDigest::parse_all(&text);
-            reader.check(tokens.is_some(), key, TokenDigest::RULE);
-            tokens
+fn tokens(reader: &mut Reader, key: &str, path: String) -> Option<(Tokens, Origin)> {
+    match reload::read(vec![path.into()]) {
+        Ok((contents, origin)) => {
+            let tokens = Tokens::parse(&contents);
+            reader.check(tokens.is_some(), key, Tokens::RULE);
+            Some((tokens?, origin))
         }
         Err(error) => {
-            reader.fault(key, format!("names a file that cannot be read: {}", error.kind()));
+            reader.fault(key, format!("names a file that cannot be read: {}", error.why));
             None
         }
     }

@@ -111,5 +111,12 @@ fn the_documents_that_the_readme_links_are_there() {
         .filter(|link| !link.contains("://"))
         .collect();
     assert!(links.len() > 3, "{links:?}");
-    links.into_iter().for_each(|link| drop(repository(link)));
+    for link in links {
+        let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+        let text = repository(path);
+        let headings =
+            text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+        let mut anchors = headings.map(|heading| heading.to_lowercase().replace(' ', "-"));
+        assert!(anchor.is_empty() || anchors.any(|it| it == anchor), "{link}");
+    }
 }

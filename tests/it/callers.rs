@@ -13,7 +13,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::calls;
-use crate::server::{Server, settings, settle};
+use crate::measures::until;
+use crate::server::{Server, settings, settle, with};
 use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream};
 
 const READER: &str = "reader-token-0001";
@@ -172,6 +173,36 @@ async fn a_refund_is_bounded_by_what_its_caller_may_ask_for() {
     assert_eq!(failure.violations, [("amount_minor".to_owned(), rule.to_owned())]);
     settle(till.refund(of_app("app-1"))).await.expect("100 fen");
     assert_eq!(upstream.take_paths(), [REFUND]);
+}
+
+const RELOADED: &str = "sunmi_reload_total{kind=\"caller_tokens\",result=\"ok\"}";
+const REFUSED: &str = "sunmi_reload_total{kind=\"caller_tokens\",result=\"error\"}";
+
+#[tokio::test]
+async fn tokens_are_those_of_their_file_as_it_is_now() {
+    let upstream = Upstream::start().await;
+    upstream.always(QUERY, calls::paid());
+    let env = [("SUNMI_TRADE__RELOAD_INTERVAL", "10ms")];
+    let server = Server::start(&with(guarded(&upstream, "rotated"), &env)).await;
+    let mut old = client(&server, Some(&bearer(READER))).await;
+    let mut new = client(&server, Some(&bearer("reader-token-0002"))).await;
+    settle(old.query(calls::query("O1"))).await.expect("the token of the start");
+
+    file("rotated.reader", &format!("{READER}\nreader-token-0002"));
+    until(&server, RELOADED, |count| count == 1).await;
+    settle(old.query(calls::query("O1"))).await.expect("the old token beside the new one");
+    settle(new.query(calls::query("O1"))).await.expect("the new token");
+
+    file("rotated.reader", "reader-token-0002");
+    until(&server, RELOADED, |count| count == 2).await;
+    let failure = settle(old.query(calls::query("O1"))).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Unauthenticated, "CALLER_UNAUTHENTICATED", ""));
+
+    for (at, bad) in ["", "short", TILL].into_iter().enumerate() {
+        file("rotated.reader", bad);
+        until(&server, REFUSED, |count| count == at as u64 + 1).await;
+        settle(new.query(calls::query("O1"))).await.expect("what was in force");
+    }
 }
 
 #[tokio::test]
