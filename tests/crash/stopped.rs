@@ -1,14 +1,15 @@
 //! A server is asked to stop.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use sunmi_trade::api::pb::RefundEvidence;
+use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
+use sunmi_trade::api::pb::{RefundEvidence, TradeState};
 use sunmi_trade::ledger::State;
 use sunmi_trade::sandbox::faults::Answer;
 use sunmi_trade::trade::Evidence;
 
-use crate::calls::{UNKNOWN, refund, refused, succeeded};
+use crate::calls::{UNKNOWN, refund, refusal, refused, request, succeeded};
 use crate::process::until;
 use crate::world::World;
 
@@ -45,6 +46,47 @@ async fn a_refund_whose_caller_went_away_is_waited_for() {
     assert_eq!(server.ended().await.code(), Some(0));
     assert_eq!(world.row("R1").await.unwrap().state, State::Settled);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
+}
+
+/// Refunds, one after the other over one connection, until the server takes no more; gives
+/// those that were answered, and the last, which was not.
+async fn refunds_until_refused(server: SocketAddr, caller: usize) -> (Vec<String>, String) {
+    let mut client = TradeServiceClient::connect(format!("http://{server}")).await.unwrap();
+    let mut answered = Vec::new();
+    loop {
+        let number = format!("R{caller}-{}", answered.len());
+        match client.refund(request(&number)).await {
+            Ok(told) => {
+                assert_eq!(told.into_inner().state(), TradeState::Succeeded);
+                answered.push(number);
+            }
+            Err(status) => {
+                assert_eq!(refusal(&status), None, "{number} was accepted: {status:?}");
+                return (answered, number);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_load_every_refund_that_was_accepted_is_answered() {
+    let world = World::on_a_file().await;
+    let mut server = world.start().await;
+    let address = server.grpc;
+    let callers: Vec<_> =
+        (0..12).map(|caller| tokio::spawn(refunds_until_refused(address, caller))).collect();
+    until("load", async || (world.executions() > 100).then_some(())).await;
+    server.ask_to_stop();
+    let mut answered = 0;
+    for caller in callers {
+        let (numbers, refused) = caller.await.unwrap();
+        answered += numbers.len();
+        // It was not accepted: nobody knows of it.
+        assert_eq!((world.sent(&refused), world.row(&refused).await.map(|_| ())), (0, None));
+    }
+    assert_eq!(server.ended().await.code(), Some(0));
+    assert_eq!(answered, world.executions());
+    assert!(server.log().contains("all_answered=true all_refunds_finished=true"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,6 +101,11 @@ impl World {
         self.sandbox.spoil(Fault { endpoint, times: 1, delay_ms, execute, answer });
     }
 
+    /// How many refunds moved money.
+    pub(crate) fn executions(&self) -> usize {
+        self.sandbox.with_book(|book| book.executions().len())
+    }
+
     /// How often a refund under this number was sent.
     pub(crate) fn sent(&self, number: &str) -> usize {
         let is_it = |call: &sandbox::http::Call| {
