@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::sync::Semaphore;
 
 use crate::error::{BoxError, Error, Fault, Violation};
 use crate::peer::PeerIdentity;
@@ -58,6 +59,8 @@ pub struct Caller {
     pub app_ids: Option<Vec<Identifier>>,
     /// The most that one refund of its may be, in minor units.
     pub max_refund: Option<i64>,
+    /// Places for its calls, if there is a bound on how many are served at once.
+    pub places: Option<Arc<Semaphore>>,
 }
 
 impl Callers {

@@ -40,7 +40,7 @@ impl Gate {
         &self,
         request: &Request<Body>,
         operation: Operation,
-    ) -> (Call, Result<OwnedSemaphorePermit, Error>) {
+    ) -> (Call, Result<Place, Error>) {
         let who = Who::of(request, &self.0.access);
         let time = self.time(request.headers());
         let call = Call::open(
@@ -49,10 +49,11 @@ impl Gate {
             time.as_ref().copied().unwrap_or_default(),
             who.as_ref().cloned().unwrap_or_default(),
         );
-        let admitted = who
-            .and_then(|who| who.may_call(operation))
-            .and(time)
-            .and_then(|_| self.place(operation));
+        let admitted = who.and_then(|who| {
+            who.may_call(operation)?;
+            time?;
+            self.place(&who, operation)
+        });
         (call, admitted)
     }
 
@@ -66,12 +67,25 @@ impl Gate {
     }
 
     /// A refund without a place was not looked at: it may well be known.
-    fn place(&self, operation: Operation) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.0.places).try_acquire_owned().map_err(|full| match operation {
-            Operation::Query | Operation::SwipeQuery => Error::new(Fault::Overloaded).because(full),
-            Operation::Refund => Error::refund_outcome_unknown(full),
-        })
+    fn place(&self, who: &Who, operation: Operation) -> Result<Place, Error> {
+        let places = |all: &Arc<Semaphore>| {
+            Arc::clone(all).try_acquire_owned().map_err(|full| match operation {
+                Operation::Query | Operation::SwipeQuery => {
+                    Error::new(Fault::Overloaded).because(full)
+                }
+                Operation::Refund => Error::refund_outcome_unknown(full),
+            })
+        };
+        let own = who.caller.as_ref().and_then(|caller| caller.places.as_ref());
+        Ok(Place { _own: own.map(places).transpose()?, _of_all: places(&self.0.places)? })
     }
+}
+
+/// A place among the calls that are served at once, held while it lives.
+#[derive(Debug)]
+pub(super) struct Place {
+    _own: Option<OwnedSemaphorePermit>,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// How long the caller gives the call.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::source::Reader;
 use crate::callers::{Access, Caller, Callers, Tokens};
 use crate::reload::{self, Origin};
@@ -62,6 +64,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<C
     let rpcs = rpcs(reader, &key("rpcs"));
     let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
     let max_refund = max_refund(reader, &key("max_refund_minor"));
+    let max_calls = reader.optional_count(&key("max_calls"), 1..=1_000_000);
     Some(Caller {
         name: name?,
         uris,
@@ -71,6 +74,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<C
         rpcs,
         app_ids,
         max_refund,
+        places: max_calls.map(|count| Arc::new(Semaphore::new(count as usize))),
     })
 }
 

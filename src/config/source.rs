@@ -305,15 +305,16 @@ impl Reader {
     }
 
     pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u32>, default: u32) -> u32 {
-        let rule = format!("must be a whole number from {} to {}", range.start(), range.end());
-        let parse = |value: &Value| {
-            let count = match value.as_str() {
-                Some(text) => text.parse().ok(),
-                None => value.as_integer().and_then(|count| u32::try_from(count).ok()),
-            };
-            count.filter(|count| range.contains(count))
-        };
+        let (rule, parse) = count_in(range);
         self.set(key, &rule, (default, |count| Value::from(*count)), parse)
+    }
+
+    /// A count that has no default.
+    pub(super) fn optional_count(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let (rule, parse) = count_in(range);
+        let count = self.take(key, &rule, parse)?;
+        self.in_force_as(&count.into());
+        Some(count)
     }
 
     pub(super) fn duration(
@@ -371,6 +372,19 @@ impl Reader {
         }
         if self.faults.is_empty() { Ok(self.taken) } else { Err(self.faults) }
     }
+}
+
+/// The rule of a count in this range, and what reads one.
+fn count_in(range: RangeInclusive<u32>) -> (String, impl Fn(&Value) -> Option<u32>) {
+    let rule = format!("must be a whole number from {} to {}", range.start(), range.end());
+    let parse = move |value: &Value| {
+        let count = match value.as_str() {
+            Some(text) => text.parse().ok(),
+            None => value.as_integer().and_then(|count| u32::try_from(count).ok()),
+        };
+        count.filter(|count| range.contains(count))
+    };
+    (rule, parse)
 }
 
 /// A value as a person would write it down.

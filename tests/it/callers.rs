@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use sunmi_trade::api::pb;
 use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
 use sunmi_trade::config::Sources;
-use tonic::Code::{PermissionDenied, Unauthenticated};
+use tonic::Code::{PermissionDenied, ResourceExhausted, Unauthenticated, Unknown};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -15,7 +17,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::calls;
 use crate::measures::until;
 use crate::server::{Server, settings, settle, with};
-use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream};
+use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream, held};
 
 const READER: &str = "reader-token-0001";
 const TILL: &str = "till-token-0000001";
@@ -65,21 +67,25 @@ async fn start(test: &str) -> (Upstream, Server) {
     (upstream, server)
 }
 
-type Authorized =
-    InterceptedService<Channel, Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send>>;
+type Authorized = InterceptedService<Channel, Authorize>;
+
+/// Adds this header to every call.
+#[derive(Clone)]
+struct Authorize(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Authorize {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
 
 /// A client whose every call has this header.
 async fn client(server: &Server, authorization: Option<&str>) -> TradeServiceClient<Authorized> {
-    let value = authorization.map(|value| value.parse().expect("a header"));
-    let authorize = move |mut request: Request<()>| {
-        if let Some(value) = &value {
-            request
-                .metadata_mut()
-                .insert("authorization", tonic::metadata::MetadataValue::clone(value));
-        }
-        Ok(request)
-    };
-    TradeServiceClient::with_interceptor(server.channel().await, Box::new(authorize))
+    let authorize = Authorize(authorization.map(|value| value.parse().expect("a header")));
+    TradeServiceClient::with_interceptor(server.channel().await, authorize)
 }
 
 fn bearer(token: &str) -> String {
@@ -203,6 +209,35 @@ async fn tokens_are_those_of_their_file_as_it_is_now() {
         until(&server, REFUSED, |count| count == at as u64 + 1).await;
         settle(new.query(calls::query("O1"))).await.expect("what was in force");
     }
+}
+
+#[tokio::test]
+async fn a_caller_past_its_bound_leaves_places_to_others() {
+    let upstream = Upstream::start().await;
+    let sources = guarded(&upstream, "bounded");
+    let text =
+        sources.file.clone().map(|text| text.replace("max_refund", "max_calls = 1\nmax_refund"));
+    let server = Server::start(&Sources { file: text, ..sources }).await;
+    let (answer, release) = held(&calls::paid());
+    upstream.next(QUERY, answer);
+    let mut till = client(&server, Some(&bearer(TILL))).await;
+    let of_own = || pb::QueryRequest { app_id: "app-1".to_owned(), ..calls::query("O1") };
+    let mut first = till.clone();
+    let first = tokio::spawn(async move { settle(first.query(of_own())).await });
+    upstream.has_seen(1).await;
+
+    let failure = settle(till.query(of_own())).await.unwrap_err();
+    assert_eq!(failure.verdict(), (ResourceExhausted, "OVERLOADED", ""));
+    let failure = settle(till.refund(of_app("app-1"))).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    upstream.next(QUERY, calls::paid());
+    let mut reader = client(&server, Some(&bearer(READER))).await;
+    settle(reader.query(calls::query("O1"))).await.expect("another caller");
+
+    release.send(()).unwrap();
+    first.await.unwrap().unwrap();
+    upstream.next(QUERY, calls::paid());
+    settle(till.query(of_own())).await.expect("the place is free again");
 }
 
 #[tokio::test]
