@@ -29,6 +29,7 @@ mod resolve;
 pub mod resolver;
 
 use evidence::{Verdict, judge};
+use resolve::Look;
 
 /// Makes refunds. Clones share everything.
 #[derive(Clone, Debug)]
@@ -65,6 +66,27 @@ impl Begun {
 
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Release);
+    }
+}
+
+/// A claimed refund in the hands of its owner.
+#[derive(Debug)]
+struct Claimed {
+    refund: Refund,
+    epoch: i64,
+    /// Until then the number is surely nobody else's to claim.
+    ceiling: Deadline,
+    /// The caller's.
+    deadline: Deadline,
+}
+
+impl Claimed {
+    fn new(refund: Refund, permit: &Permit, deadline: Deadline) -> Self {
+        Self { refund, epoch: permit.epoch(), ceiling: permit.send_until(), deadline }
+    }
+
+    fn key(&self) -> Key {
+        Key::of(&self.refund)
     }
 }
 
@@ -177,68 +199,71 @@ impl Refunds {
         refund: Refund,
         deadline: Deadline,
     ) -> Result<Answered<Refunded>, Error> {
-        let (key, epoch, ceiling) = (Key::of(&refund), permit.epoch(), permit.send_until());
+        let claimed = Claimed::new(refund, &permit, deadline);
         let (verdict, attempts) =
-            judge(&refund, self.client.refund(permit, &refund, deadline).await);
+            judge(&claimed.refund, self.client.refund(permit, &claimed.refund, deadline).await);
         // Places bound what is sent. To be waiting for an outcome takes nobody else's.
         drop(place);
-        let answered = |value| Answered { value, attempts };
         match verdict {
-            Verdict::Settled(refunded) => {
-                self.settle(refund, epoch, &refunded).await;
-                Ok(answered(refunded))
-            }
-            Verdict::Processing(refunded) => {
-                noted(self.ledger.processing(&key, epoch, &refunded).await);
-                Ok(answered(refunded))
-            }
-            Verdict::Refused(error) => self.refuse(refund, epoch, error, deadline).await,
-            Verdict::Look(error) => match self.look(&refund, epoch, ceiling).await {
-                resolve::Look::Found(refunded) => Ok(answered(*refunded)),
-                resolve::Look::NotFound => self.refuse(refund, epoch, error, deadline).await,
-                resolve::Look::NoAnswer => {
-                    let error = error.into_refund_outcome_unknown();
-                    self.doubt(refund, epoch, error, deadline).await
-                }
+            Verdict::Settled(refunded) => self.settle(claimed, refunded, attempts).await,
+            Verdict::Processing(refunded) => self.accept(&claimed, refunded, attempts).await,
+            Verdict::Refused(error) => self.refuse(claimed, error).await,
+            Verdict::Look(error) => match self.look(&claimed).await {
+                Look::Settled(refunded) => self.settle(claimed, refunded, attempts).await,
+                Look::Processing(refunded) => self.accept(&claimed, refunded, attempts).await,
+                Look::NotFound => self.refuse(claimed, error).await,
+                Look::NoAnswer => self.doubt(claimed, error.into_refund_outcome_unknown()).await,
             },
-            Verdict::Doubt(error) => self.doubt(refund, epoch, error, deadline).await,
+            Verdict::Doubt(error) => self.doubt(claimed, error).await,
         }
     }
 
-    /// Records how a refund ended. If that fails it is tried again behind the caller's back,
-    /// for as long as the claim's lease may last: this evidence is not to be had again from
-    /// an upstream that does not find refunds by their number.
-    async fn settle(&self, refund: Refund, epoch: i64, refunded: &Refunded) {
-        let Err(error) = self.ledger.settle(&refund, epoch, refunded).await else { return };
-        noted(Err(error));
-        let (ledger, refunded) = (self.ledger.clone(), refunded.clone());
+    /// It is finished. If the record fails it is tried again behind the caller's back, for as
+    /// long as the claim's lease may last: this evidence is not to be had again from an
+    /// upstream that does not find refunds by their number.
+    async fn settle(
+        self,
+        claimed: Claimed,
+        refunded: Refunded,
+        attempts: u32,
+    ) -> Result<Answered<Refunded>, Error> {
+        let answer = Answered { value: refunded.clone(), attempts };
+        let written = self.ledger.settle(&claimed.refund, claimed.epoch, &refunded).await;
+        if written.is_ok() {
+            return Ok(answer);
+        }
+        noted(written);
         let until = Deadline::after(self.times.ceiling);
         self.tasks.spawn(async move {
             while !until.left().is_zero() {
                 tokio::time::sleep(RECORD_PAUSE.min(until.left())).await;
-                if ledger.settle(&refund, epoch, &refunded).await.is_ok() {
+                let written = self.ledger.settle(&claimed.refund, claimed.epoch, &refunded);
+                if written.await.is_ok() {
                     return;
                 }
             }
         });
+        Ok(answer)
+    }
+
+    /// Sunmi accepted it and has not finished.
+    async fn accept(
+        &self,
+        claimed: &Claimed,
+        refunded: Refunded,
+        attempts: u32,
+    ) -> Result<Answered<Refunded>, Error> {
+        noted(self.ledger.processing(&claimed.key(), claimed.epoch, &refunded).await);
+        Ok(Answered { value: refunded, attempts })
     }
 
     /// Nothing was executed under this claim. If the row says otherwise by now, the row is
     /// right.
-    async fn refuse(
-        self,
-        refund: Refund,
-        epoch: i64,
-        error: Error,
-        deadline: Deadline,
-    ) -> Result<Answered<Refunded>, Error> {
-        let key = Key::of(&refund);
-        match self.ledger.refuse(&key, epoch, error.fault().row().reason).await {
+    async fn refuse(self, claimed: Claimed, error: Error) -> Result<Answered<Refunded>, Error> {
+        let reason = error.fault().row().reason;
+        match self.ledger.refuse(&claimed.key(), claimed.epoch, reason).await {
             Ok(true) => Err(error),
-            Ok(false) => {
-                let unknown = error.into_refund_outcome_unknown();
-                self.doubt(refund, epoch, unknown, deadline).await
-            }
+            Ok(false) => self.doubt(claimed, error.into_refund_outcome_unknown()).await,
             failed @ Err(_) => {
                 noted(failed);
                 Err(error)
@@ -247,18 +272,13 @@ impl Refunds {
     }
 
     /// It may have been executed. It is followed for as long as the caller waits.
-    async fn doubt(
-        self,
-        refund: Refund,
-        epoch: i64,
-        error: Error,
-        deadline: Deadline,
-    ) -> Result<Answered<Refunded>, Error> {
-        let key = Key::of(&refund);
-        noted(self.ledger.doubt(&key, epoch).await);
+    async fn doubt(self, claimed: Claimed, error: Error) -> Result<Answered<Refunded>, Error> {
+        let Claimed { refund, epoch, deadline, .. } = &claimed;
+        let key = claimed.key();
+        noted(self.ledger.doubt(&key, *epoch).await);
         let attempts = error.context().attempts;
         let followed = match self.ledger.read(&key).await {
-            Ok(Some(row)) => self.follow(row, &refund, Sender::ThisCall, deadline).await,
+            Ok(Some(row)) => self.follow(row, refund, Sender::ThisCall, *deadline).await,
             Ok(None) => return Err(error),
             Err(failed) => {
                 noted(Err(failed));

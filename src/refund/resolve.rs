@@ -2,34 +2,31 @@
 //! by its number, and the payment by its total.
 
 use super::evidence::{Found, judge_found, total_is_known};
-use super::{Refunds, noted};
+use super::{Claimed, Refunds};
 use crate::deadline::Deadline;
 use crate::error::{BoxError, Chain, Fault};
-use crate::ledger::{Key, Row, State};
+use crate::ledger::{Row, State};
 use crate::trade::{Identifier, OrderRef, Query, Refund, Refunded, Trade};
 
-/// What was found of a refund by its number.
+/// What was found, by its number, of a refund that was refused.
 pub(super) enum Look {
-    Found(Box<Refunded>),
+    /// It is finished.
+    Settled(Refunded),
+    /// It is accepted and not finished.
+    Processing(Refunded),
     NotFound,
+    /// Nothing that proves anything.
     NoAnswer,
 }
 
 impl Refunds {
-    /// Looks for a refund that was refused, and records it if it is found.
-    pub(super) async fn look(&self, refund: &Refund, epoch: i64, deadline: Deadline) -> Look {
-        let query = by_number(refund);
-        match self.client.query(&query, deadline).await {
+    /// Looks for a refund that was refused.
+    pub(super) async fn look(&self, claimed: &Claimed) -> Look {
+        let Claimed { refund, ceiling, .. } = claimed;
+        match self.client.query(&by_number(refund), *ceiling).await {
             Ok(found) => match judge_found(refund.amount, found.value) {
-                Found::Settled(refunded) => {
-                    noted(self.ledger.settle(refund, epoch, &refunded).await);
-                    Look::Found(Box::new(refunded))
-                }
-                Found::Processing(refunded) => {
-                    let key = Key::of(refund);
-                    noted(self.ledger.processing(&key, epoch, &refunded).await);
-                    Look::Found(Box::new(refunded))
-                }
+                Found::Settled(refunded) => Look::Settled(refunded),
+                Found::Processing(refunded) => Look::Processing(refunded),
                 Found::Other => Look::NoAnswer,
             },
             Err(error) if error.fault() == Fault::OrderNotFound => Look::NotFound,
