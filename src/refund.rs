@@ -19,16 +19,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, Violation};
-use crate::ledger::{Claim, Key, Ledger, LedgerError, Row, State};
+use crate::ledger::{Claim, Key, Ledger, LedgerError};
 use crate::permit::Permit;
 use crate::sunmi::{Answered, Client, Place};
-use crate::trade::{Evidence, Refund, RefundTrade, Refunded};
+use crate::trade::{Refund, Refunded};
 
 mod evidence;
+mod follow;
 mod resolve;
 pub mod resolver;
 
 use evidence::{Verdict, judge};
+use follow::Sender;
 use resolve::Look;
 
 /// Makes refunds. Clones share everything.
@@ -89,23 +91,6 @@ impl Claimed {
         Key::of(&self.refund)
     }
 }
-
-/// Whose refund a task follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sender {
-    /// This call sent it.
-    ThisCall,
-    /// An earlier call, or another process, did.
-    Another,
-}
-
-/// The waits between looks at a refund that is followed: they double.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LAST_LOOK: Duration = Duration::from_secs(2);
-
-/// A refund is not looked for in this last part of its caller's time, so that the answer with
-/// what led to the doubt is there before the time is over.
-const LAST_WORD: Duration = Duration::from_millis(30);
 
 /// How long to wait before a record that could not be written is tried again.
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
@@ -186,7 +171,8 @@ impl Refunds {
     ) -> Result<Answered<Refunded>, Error> {
         let permit = Permit::of_claim(0, Deadline::after(self.times.ceiling));
         let answer = self.client.refund(permit, &refund, deadline).await?;
-        Ok(answer.map(|trade| Refunded { trade, evidence: Evidence::Reply, replayed: false }))
+        let evidence = crate::trade::Evidence::Reply;
+        Ok(answer.map(|trade| Refunded { trade, evidence, replayed: false }))
     }
 
     /// Sends a claimed refund and acts on the answer. Whatever happens here, the truth is
@@ -292,99 +278,6 @@ impl Refunds {
             Err(other) => Err(other.with(|context| context.attempts = attempts)),
         }
     }
-
-    /// Follows a refund that was sent before until its outcome is known or the deadline is
-    /// over. Sends nothing.
-    async fn follow(
-        self,
-        mut row: Row,
-        refund: &Refund,
-        sender: Sender,
-        deadline: Deadline,
-    ) -> Result<Answered<Refunded>, Error> {
-        let deadline = deadline.earlier(LAST_WORD);
-        let mut changes = self.ledger.changes(&row.key);
-        let mut wait = FIRST_LOOK;
-        loop {
-            if let Some(answer) = known_outcome(&row, refund, sender) {
-                return answer;
-            }
-            if row.is_open() && deadline.bound(self.resolve(&row)).await.is_some() {
-                row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
-                if !row.is_open() {
-                    continue;
-                }
-            }
-            let left = deadline.left();
-            if left <= FIRST_LOOK {
-                return still_unknown(&row, refund, sender);
-            }
-            // The last look comes while there is time for its answer.
-            let next = Deadline::after(wait.min(left - FIRST_LOOK));
-            wait = (wait * 2).min(LAST_LOOK);
-            // Another task of this process may change the row; another process, too, but that
-            // is only seen by looking.
-            while !row.is_at_rest() && next.bound(changes.next()).await.is_some() {
-                row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
-            }
-            row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
-        }
-    }
-
-    /// The row as it is now. A claim whose lease is over is in doubt.
-    async fn refresh(&self, key: &Key) -> Result<Row, LedgerError> {
-        let row = self.ledger.row(key).await?;
-        if row.state == State::Claimed && row.lease_is_over() {
-            self.ledger.expire(key, row.epoch).await?;
-            return self.ledger.row(key).await;
-        }
-        Ok(row)
-    }
-}
-
-/// The answer of a row at rest.
-fn known_outcome(
-    row: &Row,
-    refund: &Refund,
-    sender: Sender,
-) -> Option<Result<Answered<Refunded>, Error>> {
-    match row.state {
-        State::Claimed | State::InDoubt | State::Processing => None,
-        State::NotApplied => Some(Err(Error::new(Fault::RefundNotApplied))),
-        State::Settled => Some(match (row.differences(refund), sender) {
-            (fields, _) if fields.is_empty() => Ok(recorded(row, sender)),
-            // An earlier claim of the number, with other content, was executed after all.
-            (_, Sender::ThisCall) => Err(Error::refund_outcome_unknown(
-                "an earlier refund under this number was executed",
-            )),
-            (fields, Sender::Another) => Err(reused(fields)),
-        }),
-    }
-}
-
-/// The answer when there is no time left: what Sunmi accepted is under way, all else is not
-/// known.
-fn still_unknown(row: &Row, refund: &Refund, sender: Sender) -> Result<Answered<Refunded>, Error> {
-    if let Some(answer) = known_outcome(row, refund, sender) {
-        return answer;
-    }
-    match row.state {
-        State::Processing => Ok(recorded(row, sender)),
-        State::Claimed | State::InDoubt | State::Settled | State::NotApplied => {
-            Err(Error::refund_outcome_unknown("the refund is still in doubt"))
-        }
-    }
-}
-
-/// The recorded answer; of an emptied row, its outcome.
-fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
-    let emptied = || Refunded {
-        trade: RefundTrade { state: row.outcome, ..RefundTrade::default() },
-        evidence: Evidence::Reply,
-        replayed: true,
-    };
-    let answer = row.answer.clone().unwrap_or_else(emptied);
-    Answered { value: Refunded { replayed: sender == Sender::Another, ..answer }, attempts: 0 }
 }
 
 fn unavailable(error: LedgerError) -> Error {
