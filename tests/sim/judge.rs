@@ -149,9 +149,8 @@ impl Left {
     fn is_as(&self, number: &str, amount: i64, state: &str) -> Verdict {
         let fits = |it: &&Order| it.amount == amount && it.state == state;
         let fitting = self.refunds(number).filter(fits).count();
-        let failed = self.refunds(number).filter(|it| it.state == "5").count();
-        let all = self.refunds(number).count();
-        let holds = fitting >= 1 && (state == "5" && failed == all || failed + 1 == all);
+        let not_failed = self.refunds(number).filter(|it| it.state != "5").count();
+        let holds = fitting >= 1 && not_failed == usize::from(state != "5");
         ensure(holds, || {
             let all: Vec<_> = self.refunds(number).collect();
             format!("not in state {state} with {amount}: {all:?}")
