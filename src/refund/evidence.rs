@@ -66,20 +66,26 @@ pub(super) enum Found {
     Settled(Refunded),
     /// This refund, accepted and not finished.
     Processing(Refunded),
-    /// Something else, or not enough to tell.
-    Other,
+    /// Nothing that proves anything, for this reason.
+    Nothing(&'static str),
 }
 
-/// Judges what was found under a refund's number. It is this refund if type and amount are
-/// there and agree.
-pub(super) fn judge_found(amount: i64, found: Trade) -> Found {
+/// Judges what was found under the number of a refund, when its claim was the one of `epoch`.
+/// It is this refund if type and amount are there and agree. A failed one, though, may be
+/// what Sunmi kept of an earlier claim, and the refund of this claim stand beside it: so it
+/// proves something of the first claim alone.
+pub(super) fn judge_found(amount: i64, epoch: i64, found: Trade) -> Found {
     let is_it = found.order_type == Some(OrderType::Refund) && found.amount == Some(amount);
+    let failed = found.state == Some(TradeState::Failed);
     let progress = progress(found.state).filter(|_| is_it);
     let refunded = Refunded { trade: found.into(), evidence: Evidence::Query, replayed: false };
     match progress {
+        Some(Progress::Finished) if failed && epoch > 1 => {
+            Found::Nothing("a failed refund was found, which may be of an earlier attempt")
+        }
         Some(Progress::Finished) => Found::Settled(refunded),
         Some(Progress::UnderWay) => Found::Processing(refunded),
-        None => Found::Other,
+        None => Found::Nothing("something else was found under the refund's number"),
     }
 }
 
@@ -106,4 +112,43 @@ pub(super) fn total_is_known(original: &Trade, known: i64) -> bool {
     original.order_type == Some(OrderType::Payment)
         && original.state == Some(TradeState::Succeeded)
         && original.refunded == Some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(state: TradeState) -> Trade {
+        Trade {
+            amount: Some(100),
+            order_type: Some(OrderType::Refund),
+            state: Some(state),
+            ..Trade::default()
+        }
+    }
+
+    /// What it comes to, in a word.
+    fn summary(found: &Found) -> &'static str {
+        match found {
+            Found::Settled(_) => "settled",
+            Found::Processing(_) => "processing",
+            Found::Nothing(_) => "nothing",
+        }
+    }
+
+    #[test]
+    fn a_failed_refund_that_is_found_proves_something_of_a_first_claim_alone() {
+        let table = [
+            (TradeState::Succeeded, ["settled", "settled"]),
+            (TradeState::Processing, ["processing", "processing"]),
+            (TradeState::Created, ["processing", "processing"]),
+            (TradeState::Unpaid, ["processing", "processing"]),
+            (TradeState::Failed, ["settled", "nothing"]),
+            (TradeState::Ended, ["nothing", "nothing"]),
+        ];
+        for (state, expected) in table {
+            let judged = [1, 2].map(|epoch| summary(&judge_found(100, epoch, found(state))));
+            assert_eq!(judged, expected, "{state:?}");
+        }
+    }
 }

@@ -22,12 +22,12 @@ pub(super) enum Look {
 impl Refunds {
     /// Looks for a refund that was refused.
     pub(super) async fn look(&self, claimed: &Claimed) -> Look {
-        let Claimed { refund, ceiling, .. } = claimed;
+        let Claimed { refund, epoch, ceiling, .. } = claimed;
         match self.client.query(&by_number(refund), *ceiling).await {
-            Ok(found) => match judge_found(refund.amount, found.value) {
+            Ok(found) => match judge_found(refund.amount, *epoch, found.value) {
                 Found::Settled(refunded) => Look::Settled(refunded),
                 Found::Processing(refunded) => Look::Processing(refunded),
-                Found::Other => Look::NoAnswer,
+                Found::Nothing(_) => Look::NoAnswer,
             },
             Err(error) if error.fault() == Fault::OrderNotFound => Look::NotFound,
             Err(_) => Look::NoAnswer,
@@ -64,7 +64,7 @@ impl Refunds {
     }
 
     async fn record(&self, row: &Row, refund: &Refund, found: Trade) -> Result<(), BoxError> {
-        match judge_found(refund.amount, found) {
+        match judge_found(refund.amount, row.epoch, found) {
             Found::Settled(refunded) => {
                 self.ledger.settle(refund, row.epoch, &refunded).await?;
                 Ok(())
@@ -75,7 +75,7 @@ impl Refunds {
                 }
                 Ok(())
             }
-            Found::Other => Err("something else was found under the refund's number".into()),
+            Found::Nothing(why) => Err(why.into()),
         }
     }
 

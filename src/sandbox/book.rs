@@ -225,10 +225,10 @@ impl Book {
     /// 2.1.
     fn query(&self, form: &Form, now: i64) -> Result<Value, Reply> {
         let hidden = |it: &&Accepted| it.at + self.lag > now;
+        let shown = |at| !self.accepted.iter().filter(hidden).any(|it| it.refund == at);
         let at = self
-            .find(form, ["misId", "orderId", "platformId"])
+            .find(form, ["misId", "orderId", "platformId"], shown)
             .ok_or_else(|| Reply::missing("sunmi_order_no "))?
-            .filter(|at| !self.accepted.iter().filter(hidden).any(|it| it.refund == *at))
             .ok_or_else(|| Reply::refusal("E19"))?;
         let not_shown: i64 = self
             .accepted
@@ -249,7 +249,7 @@ impl Book {
             get(form, "businessId").ok_or_else(|| Reply::missing("Merchant_business_no "))?;
         let amount = get(form, "amount").ok_or_else(|| Reply::missing("refund_amount "))?;
         let at = self
-            .find(form, ["oriMisId", "oriOrderId", "oriPlatformId"])
+            .find(form, ["oriMisId", "oriOrderId", "oriPlatformId"], |_| true)
             .ok_or_else(|| Reply::missing("sunmi_order_no "))?
             .ok_or_else(|| Reply::refusal("E19"))?;
         let amount = amount.parse().ok().filter(|amount| *amount > 0);
@@ -298,13 +298,19 @@ impl Book {
         Ok(card.as_data(now))
     }
 
-    /// Where the order is that the first given of these parameters names; `None` if none is
-    /// given, `Some(None)` if there is no such order.
-    fn find(&self, form: &Form, [mis, order, platform]: [&str; 3]) -> Option<Option<usize>> {
+    /// Where the order is, of those shown, that the first given of these parameters names;
+    /// `None` if none is given, `Some(None)` if there is no such order.
+    fn find(
+        &self,
+        form: &Form,
+        [mis, order, platform]: [&str; 3],
+        shown: impl Fn(usize) -> bool,
+    ) -> Option<Option<usize>> {
         let by = |fits: &dyn Fn(&Order) -> bool| {
             let visible = |order: &Order| self.refunds_queryable || order.kind == Kind::Payment;
             // The latest: a number may have been used twice.
-            Some(self.orders.iter().rposition(|order| visible(order) && fits(order)))
+            let mut orders = self.orders.iter().enumerate();
+            Some(orders.rposition(|(at, order)| shown(at) && visible(order) && fits(order)))
         };
         if let Some(id) = get(form, mis) {
             return by(&|order| order.mis_id == id);

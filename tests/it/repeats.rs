@@ -108,6 +108,49 @@ async fn a_number_that_was_refused_may_be_used_again_with_corrected_content() {
     assert_eq!(upstream.take_paths(), [REFUND]);
 }
 
+/// A failed refund that is found may be what Sunmi kept of an earlier attempt, beside the
+/// refund of a later one.
+#[tokio::test]
+async fn a_failed_refund_that_is_found_settles_a_first_attempt_and_no_later_one() {
+    let failed = success(&json!({"amount": "100", "orderType": "1", "state": "5"}));
+    // The answer to the attempt that is looked for: lost, or a refusal that has to be
+    // looked into.
+    for answer in [Answer::BytesThenReset(vec![]), code("E22", "退款金额有误")] {
+        let (upstream, server) = start().await;
+        upstream.finds("first", failed.clone()).finds("second", failed.clone());
+        upstream.next(REFUND, answer.clone());
+        let found = refund(&server, calls::refund("first")).await.unwrap();
+        assert_eq!((found.state(), found.evidence()), (TradeState::Failed, RefundEvidence::Query));
+
+        upstream.next(REFUND, code("E20", "")).next(REFUND, answer);
+        let failure = refund(&server, calls::refund("second")).await.unwrap_err();
+        assert_eq!(failure.outcome.as_deref(), Some("NOT_APPLIED"));
+        for _ in 0..2 {
+            let failure = refund_within(&server, calls::refund("second"), BRIEF).await.unwrap_err();
+            assert_eq!(failure.verdict(), IN_DOUBT);
+        }
+        assert_eq!(upstream.sends(), 3);
+        // Not so a refund that succeeded: whichever attempt it is of, the money moved.
+        upstream.finds("second", calls::refunded());
+        let found = refund(&server, calls::refund("second")).await.unwrap();
+        assert_eq!((found.state(), found.replayed), (TradeState::Succeeded, true));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_answer_itself_settles_any_attempt() {
+    let (upstream, server) = start().await;
+    let failed = success(&json!({"amount": "100", "orderType": "1", "state": "5"}));
+    upstream.next(REFUND, code("E20", "")).next(REFUND, failed);
+    refund(&server, calls::refund("R1")).await.unwrap_err();
+    for replayed in [false, true] {
+        let told = refund(&server, calls::refund("R1")).await.unwrap();
+        assert_eq!((told.state(), told.replayed), (TradeState::Failed, replayed));
+        assert_eq!(told.evidence(), RefundEvidence::Reply);
+    }
+    assert_eq!(upstream.take_paths(), [REFUND, REFUND]);
+}
+
 #[tokio::test]
 async fn calls_with_one_number_share_one_refund() {
     let (upstream, server) = start().await;

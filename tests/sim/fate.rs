@@ -81,6 +81,10 @@ impl Fate {
         if !rng.chance(options.spoiled_refund) {
             return fair;
         }
+        if rng.chance(options.kept_refusal) {
+            let course = Course { seconds: 0, fails: true };
+            return Self { course, answer: Answer::Code(rng.pick(&REFUSALS), None), ..fair };
+        }
         if rng.chance(options.late) {
             let latest = options.latest().as_millis() as u64;
             let there = match rng.chance(0.5) {

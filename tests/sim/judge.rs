@@ -41,7 +41,7 @@ impl Left {
                 format!("{number}: its row is {}, but {why}: {row:?}", row.state.name())
             })
         });
-        let repeated = self.repeated.iter().map(|(row, told)| judge_repeat(row, *told));
+        let repeated = self.repeated.iter().map(|(row, told)| self.judge_repeat(row, *told));
         executed.chain(calls).chain(rows).chain(repeated).filter_map(Result::err).collect()
     }
 
@@ -120,8 +120,8 @@ impl Left {
             (State::Settled, Some(TradeState::Failed)) => self.is_as(number, amount, "5"),
             (State::Settled, outcome) => Err(format!("with {outcome:?}")),
             (State::Processing, _) => {
-                let seen = self.queryable && self.order(number, amount).is_some();
-                ensure(!seen, || "Sunmi would tell how it ended".to_owned())
+                let told = self.shown(number).is_some_and(|it| tells(it, row, amount));
+                ensure(!told, || "Sunmi would tell how it ended".to_owned())
             }
             (State::InDoubt, _) => self.judge_doubt(row, amount),
         }
@@ -130,9 +130,9 @@ impl Left {
     /// What is left in doubt must be what the rules leave to a person.
     fn judge_doubt(&self, row: &Row, amount: i64) -> Verdict {
         let number = row.key.order_id.as_str();
-        if self.queryable && self.refunds(number).next().is_some() {
-            let seen = self.order(number, amount).is_some();
-            return ensure(!seen, || "Sunmi would show it by its number".to_owned());
+        if let Some(shown) = self.shown(number) {
+            let told = tells(shown, row, amount);
+            return ensure(!told, || "Sunmi would show it by its number".to_owned());
         }
         let known: i64 = self
             .rows
@@ -143,6 +143,28 @@ impl Left {
             .sum();
         let total = self.payment(&row.original).map(|payment| payment.refunded);
         ensure(total != Some(known), || "the payment's total shows that it never happened".into())
+    }
+
+    /// What is known is told again; what is known not to have happened is tried again.
+    fn judge_repeat(&self, row: &Row, told: Told) -> Verdict {
+        let number = row.key.order_id.as_str();
+        let holds = match (row.state, told) {
+            (State::Settled, Told::Refunded(state)) => row.outcome == Some(state),
+            (State::NotApplied, Told::Refunded(TradeState::Succeeded)) => true,
+            (State::NotApplied, Told::Failed(Fault::OrderNotFound | Fault::RefundAmountWrong)) => {
+                true
+            }
+            // Refused, and looked for: what was found may be of an earlier attempt.
+            (State::NotApplied, Told::Failed(Fault::RefundOutcomeUnknown)) => {
+                self.shown(number).is_some_and(|it| it.state == "5")
+            }
+            (State::Processing, Told::Refunded(TradeState::Processing | TradeState::Created)) => {
+                true
+            }
+            (State::InDoubt, Told::Failed(Fault::RefundOutcomeUnknown)) => true,
+            _ => false,
+        };
+        ensure(holds, || format!("{number}: asked for again, it was told {told:?}: {row:?}"))
     }
 
     /// Whether a refund of this number and amount is in this state, and all others failed.
@@ -157,8 +179,9 @@ impl Left {
         })
     }
 
-    fn order(&self, number: &str, amount: i64) -> Option<&Order> {
-        self.refunds(number).find(|it| it.amount == amount)
+    /// What a query by the refund's number shows in the end: of several the latest.
+    fn shown(&self, number: &str) -> Option<&Order> {
+        self.refunds(number).last().filter(|_| self.queryable)
     }
 
     fn refunds(&self, number: &str) -> impl Iterator<Item = &Order> {
@@ -185,18 +208,10 @@ impl Left {
     }
 }
 
-/// What is known is told again; what is known not to have happened is tried again.
-fn judge_repeat(row: &Row, told: Told) -> Verdict {
-    let holds = match (row.state, told) {
-        (State::Settled, Told::Refunded(state)) => row.outcome == Some(state),
-        (State::NotApplied, Told::Refunded(TradeState::Succeeded)) => true,
-        (State::NotApplied, Told::Failed(Fault::OrderNotFound | Fault::RefundAmountWrong)) => true,
-        (State::Processing, Told::Refunded(TradeState::Processing | TradeState::Created)) => true,
-        (State::InDoubt, Told::Failed(Fault::RefundOutcomeUnknown)) => true,
-        _ => false,
-    };
-    let number = row.key.order_id.as_str();
-    ensure(holds, || format!("{number}: asked for again, it was told {told:?}: {row:?}"))
+/// Whether this order tells what became of a row's refund. A failed one may be of an earlier
+/// claim, and tells nothing of a later one.
+fn tells(shown: &Order, row: &Row, amount: i64) -> bool {
+    shown.amount == amount && (shown.state != "5" || row.epoch == 1)
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {

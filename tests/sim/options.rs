@@ -38,6 +38,8 @@ pub struct Options {
     /// How likely a refund takes time, and how likely one fails in the end.
     pub slow_refund: f64,
     pub failing_refund: f64,
+    /// How likely Sunmi keeps what it refused, as a refund that failed.
+    pub kept_refusal: f64,
 
     // The processes.
     /// How many refunds a process sends at once.
@@ -84,6 +86,7 @@ impl Options {
             late: rng.pick(&[0.0, 0.3, 0.6]),
             slow_refund: rng.pick(&[0.0, 0.0, 0.3]),
             failing_refund: rng.pick(&[0.0, 0.1, 0.4]),
+            kept_refusal: rng.pick(&[0.0, 0.0, 0.3]),
             places: rng.pick(&[1, 64, 64, 64]),
             attempts: if leaps { 1 } else { 3 },
             death_at_statement: calm(rng, 0.005),
