@@ -10,8 +10,8 @@
 //! | `not_applied` | it is known that no money moved | a new claim |
 //!
 //! Every time is the database's. A claim raises `epoch`; a negative judgement is written
-//! only over the epoch and state that it was made from. Evidence that a refund happened is
-//! written from any epoch and wins.
+//! only over the epoch and state that it was made from, a failure only over its own epoch.
+//! Evidence that a refund happened is written from any epoch and wins.
 
 use std::fmt;
 use std::fs::File;

@@ -22,7 +22,7 @@ use crate::error::{Chain, Error, Fault, Violation};
 use crate::ledger::{Claim, Key, Ledger, LedgerError};
 use crate::permit::Permit;
 use crate::sunmi::{Answered, Client, Place};
-use crate::trade::{Refund, Refunded};
+use crate::trade::{Refund, Refunded, TradeState};
 
 mod evidence;
 mod follow;
@@ -190,13 +190,14 @@ impl Refunds {
             judge(&claimed.refund, self.client.refund(permit, &claimed.refund, deadline).await);
         // Places bound what is sent. To be waiting for an outcome takes nobody else's.
         drop(place);
+        let answered = |value| Answered { value, attempts };
         match verdict {
-            Verdict::Settled(refunded) => self.settle(claimed, refunded, attempts).await,
-            Verdict::Processing(refunded) => self.accept(&claimed, refunded, attempts).await,
+            Verdict::Settled(refunded) => self.settle(claimed, answered(refunded)).await,
+            Verdict::Processing(refunded) => self.accept(&claimed, answered(refunded)).await,
             Verdict::Refused(error) => self.refuse(claimed, error).await,
             Verdict::Look(error) => match self.look(&claimed).await {
-                Look::Settled(refunded) => self.settle(claimed, refunded, attempts).await,
-                Look::Processing(refunded) => self.accept(&claimed, refunded, attempts).await,
+                Look::Settled(refunded) => self.settle(claimed, answered(refunded)).await,
+                Look::Processing(refunded) => self.accept(&claimed, answered(refunded)).await,
                 Look::NotFound => self.refuse(claimed, error).await,
                 Look::NoAnswer => self.doubt(claimed, error.into_refund_outcome_unknown()).await,
             },
@@ -204,23 +205,37 @@ impl Refunds {
         }
     }
 
-    /// It is finished. If the record fails it is tried again behind the caller's back, for as
-    /// long as the claim's lease may last: this evidence is not to be had again from an
-    /// upstream that does not find refunds by their number.
+    /// It is finished. Where it failed and the row says otherwise by now, the row is right.
     async fn settle(
         self,
         claimed: Claimed,
-        refunded: Refunded,
-        attempts: u32,
+        answer: Answered<Refunded>,
     ) -> Result<Answered<Refunded>, Error> {
-        let answer = Answered { value: refunded.clone(), attempts };
-        let written = self.ledger.settle(&claimed.refund, claimed.epoch, &refunded).await;
-        if written.is_ok() {
-            return Ok(answer);
+        let failed = answer.value.trade.state == Some(TradeState::Failed);
+        match self.ledger.settle(&claimed.refund, claimed.epoch, &answer.value).await {
+            Ok(false) if failed => {
+                let unknown = Error::refund_outcome_unknown(
+                    "this attempt failed, but its number was settled or claimed anew meanwhile",
+                );
+                let counted = unknown.with(|context| context.attempts = Some(answer.attempts));
+                self.doubt(claimed, counted).await
+            }
+            Ok(_) => Ok(answer),
+            failed @ Err(_) => {
+                noted(failed);
+                self.settle_later(claimed, answer.value.clone());
+                Ok(answer)
+            }
         }
-        noted(written);
+    }
+
+    /// A record that failed is tried again behind the caller's back, for as long as the
+    /// claim's lease may last: this evidence is not to be had again from an upstream that
+    /// does not find refunds by their number.
+    fn settle_later(self, claimed: Claimed, refunded: Refunded) {
+        let tasks = self.tasks.clone();
         let until = Deadline::after(self.times.ceiling);
-        self.tasks.spawn(async move {
+        tasks.spawn(async move {
             while !until.left().is_zero() {
                 tokio::time::sleep(RECORD_PAUSE.min(until.left())).await;
                 let written = self.ledger.settle(&claimed.refund, claimed.epoch, &refunded);
@@ -229,18 +244,16 @@ impl Refunds {
                 }
             }
         });
-        Ok(answer)
     }
 
     /// Sunmi accepted it and has not finished.
     async fn accept(
         &self,
         claimed: &Claimed,
-        refunded: Refunded,
-        attempts: u32,
+        answer: Answered<Refunded>,
     ) -> Result<Answered<Refunded>, Error> {
-        noted(self.ledger.processing(&claimed.key(), claimed.epoch, &refunded).await);
-        Ok(Answered { value: refunded, attempts })
+        noted(self.ledger.processing(&claimed.key(), claimed.epoch, &answer.value).await);
+        Ok(answer)
     }
 
     /// Nothing was executed under this claim. If the row says otherwise by now, the row is

@@ -91,8 +91,9 @@ impl Ledger {
         .await
     }
 
-    /// Records how a refund ended. Evidence is written from any epoch, and wins over all but
-    /// what is settled already. False if it was.
+    /// Records how a refund ended. Evidence that it happened is written from any epoch, and
+    /// wins over all but what is settled already; that it failed, only over its own claim.
+    /// False if it was not written.
     pub async fn settle(&self, refund: &Refund, epoch: i64, answer: &Refunded) -> Result<bool> {
         let outcome = match answer.trade.state {
             Some(TradeState::Failed) => "FAILED",
@@ -105,12 +106,14 @@ impl Ledger {
                         "UPDATE refunds SET msn = $3, amount = $4, original_kind = $5, \
                          original = $6, business_id = $7, state = 'settled', outcome = $8, \
                          answer = $9, changed_at = {now} \
-                         WHERE app_id = $1 AND order_id = $2 AND state <> 'settled'",
+                         WHERE app_id = $1 AND order_id = $2 AND state <> 'settled' \
+                         AND ($8 <> 'FAILED' OR epoch = $10)",
                     )),
                     refund,
                 )
                 .bind(outcome)
-                .bind(serde_json::to_string(answer)?),
+                .bind(serde_json::to_string(answer)?)
+                .bind(epoch),
             )
             .await?;
         if changed {

@@ -13,6 +13,7 @@ on_every_ledger! {
     each_move_leads_from_its_states_alone
     a_stale_owner_changes_nothing
     evidence_of_an_old_claim_wins_with_what_was_executed
+    a_failure_is_written_over_its_own_claim_alone
     what_is_settled_stays_as_it_is
     a_lease_is_over_when_it_is_over
     a_change_is_told_to_who_waits_for_it
@@ -140,6 +141,22 @@ async fn evidence_of_an_old_claim_wins_with_what_was_executed(bench: &Bench) {
         assert_eq!((row.answer, row.epoch), (Some(done), 2));
         // The owner of the second claim hears of it.
         assert!(!ledger.refuse(&key, epoch, "a test").await.unwrap());
+    }
+}
+
+async fn a_failure_is_written_over_its_own_claim_alone(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in STATES.into_iter().filter(|state| *state != State::Settled) {
+        let refund = refund(state.name());
+        bring(&ledger, &refund, State::NotApplied).await;
+        bring(&ledger, &refund, state).await;
+        let failed = answer(&refund, TradeState::Failed);
+        let before = row(&ledger, &refund).await;
+        assert_eq!(before.epoch, 2, "{state:?}");
+        assert!(!ledger.settle(&refund, 1, &failed).await.unwrap(), "over {state:?}");
+        assert_eq!(written(&row(&ledger, &refund).await), written(&before));
+        assert!(ledger.settle(&refund, 2, &failed).await.unwrap(), "over {state:?}");
+        assert_eq!(row(&ledger, &refund).await.outcome, Some(TradeState::Failed));
     }
 }
 

@@ -112,15 +112,18 @@ impl Fate {
         Self { execute, back, answer, ..fair }
     }
 
-    /// A refusal that is long under way.
+    /// A refusal, or a failure, that is long under way.
     pub fn late_refusal(rng: &mut Rng) -> Self {
         let answer = rng.pick(&[
             Answer::Code("R03", None),
             Answer::Code("E20", None),
             Answer::Code("E22", None),
             Answer::Http(404),
+            Answer::True,
         ]);
-        Self { execute: false, back: rng.ms(2_000..5_800), answer, ..Self::fair(rng) }
+        let execute = matches!(answer, Answer::True);
+        let course = Course { seconds: 0, fails: true };
+        Self { execute, course, back: rng.ms(2_000..5_800), answer, ..Self::fair(rng) }
     }
 
     /// A success that is long under way.
