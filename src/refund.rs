@@ -76,7 +76,7 @@ impl Begun {
 struct Claimed {
     refund: Refund,
     epoch: i64,
-    /// Until then the number is surely nobody else's to claim.
+    /// Until then nobody else can claim the number.
     ceiling: Deadline,
     /// The caller's.
     deadline: Deadline,
@@ -89,6 +89,12 @@ impl Claimed {
 
     fn key(&self) -> Key {
         Key::of(&self.refund)
+    }
+
+    /// Whether nobody else can have claimed the number by now, so that what became of this
+    /// claim is what became of the refund. The ledger knows; this is for when it is silent.
+    fn is_surely_alone(&self) -> bool {
+        !self.ceiling.left().is_zero()
     }
 }
 
@@ -212,19 +218,19 @@ impl Refunds {
         answer: Answered<Refunded>,
     ) -> Result<Answered<Refunded>, Error> {
         let failed = answer.value.trade.state == Some(TradeState::Failed);
+        let attempts = answer.attempts;
+        let unknown = || {
+            let why = "this attempt failed, but its number may have been claimed anew";
+            Error::refund_outcome_unknown(why).with(|context| context.attempts = Some(attempts))
+        };
         match self.ledger.settle(&claimed.refund, claimed.epoch, &answer.value).await {
-            Ok(false) if failed => {
-                let unknown = Error::refund_outcome_unknown(
-                    "this attempt failed, but its number was settled or claimed anew meanwhile",
-                );
-                let counted = unknown.with(|context| context.attempts = Some(answer.attempts));
-                self.doubt(claimed, counted).await
-            }
+            Ok(false) if failed => self.doubt(claimed, unknown()).await,
             Ok(_) => Ok(answer),
-            failed @ Err(_) => {
-                noted(failed);
+            unwritten @ Err(_) => {
+                noted(unwritten);
+                let alone = claimed.is_surely_alone();
                 self.settle_later(claimed, answer.value.clone());
-                Ok(answer)
+                if failed && !alone { Err(unknown()) } else { Ok(answer) }
             }
         }
     }
@@ -263,9 +269,10 @@ impl Refunds {
         match self.ledger.refuse(&claimed.key(), claimed.epoch, reason).await {
             Ok(true) => Err(error),
             Ok(false) => self.doubt(claimed, error.into_refund_outcome_unknown()).await,
-            failed @ Err(_) => {
-                noted(failed);
-                Err(error)
+            unwritten @ Err(_) => {
+                noted(unwritten);
+                let alone = claimed.is_surely_alone();
+                Err(if alone { error } else { error.into_refund_outcome_unknown() })
             }
         }
     }

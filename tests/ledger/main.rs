@@ -22,3 +22,4 @@ mod clocks;
 mod opening;
 mod answers;
 mod commits;
+mod unwritten;

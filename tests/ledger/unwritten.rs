@@ -1,0 +1,104 @@
+//! What is told of an answer that the ledger does not take: what happened, always; what did
+//! not happen, only while nobody else can have claimed the number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, SqliteConnection};
+use sunmi_trade::deadline::Deadline;
+use sunmi_trade::error::{Fault, RefundOutcome};
+use sunmi_trade::ledger::{Access, Ledger, Location};
+use sunmi_trade::refund::{Begun, Refunds, Times};
+use sunmi_trade::retry::Policy;
+use sunmi_trade::sandbox::credential;
+use sunmi_trade::sunmi::params::SignedForm;
+use sunmi_trade::sunmi::{
+    Body, Client, ClientConfig, Credentials, HttpReply, SendError, Transport, WireConfig,
+};
+use sunmi_trade::trade::{Refund, TradeState};
+use tokio_util::task::TaskTracker;
+
+use crate::bench::{CEILING, UPSTREAM, WINDOW, refund};
+use crate::scratch::Scratch;
+
+const REFUSED: &str = r#"{"code":"E20"}"#;
+const FAILED: &str = r#"{"code":"1","data":{"orderType":"1","state":"5"}}"#;
+const SUCCEEDED: &str = r#"{"code":"1","data":{"orderType":"1","state":"3"}}"#;
+
+/// A Sunmi during whose answer the ledger's table goes, and time passes for the server.
+#[derive(Debug)]
+struct Meanwhile {
+    url: String,
+    passes: Duration,
+    answer: &'static str,
+}
+
+impl Transport for Meanwhile {
+    fn post<'a>(
+        &'a self,
+        _: &'a str,
+        _: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+        Box::pin(async move {
+            let mut other = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql("ALTER TABLE refunds RENAME TO gone").execute(&mut other).await.unwrap();
+            // In one step with the answer, so that no timer comes between them. Its first poll
+            // moves the clock; what it would then wait for is not needed.
+            tokio::time::pause();
+            let _ = tokio::time::advance(self.passes).now_or_never();
+            tokio::time::resume();
+            Ok(HttpReply { status: 200, retry_after: None, body: Body::Whole(self.answer.into()) })
+        })
+    }
+}
+
+/// What is told when Sunmi answers so, after so long, and the ledger does not take it.
+async fn told(answer: &'static str, passes: Duration) -> Result<TradeState, Fault> {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("ledger.db");
+    let url = format!("sqlite://{}", path.display());
+    let ledger = Ledger::open(&Location::Sqlite(path), UPSTREAM, Access::Serve).await.unwrap();
+    let config = ClientConfig {
+        // Not used: the transport is another.
+        wire: WireConfig {
+            base_url: "http://sunmi.invalid".parse().unwrap(),
+            connect_timeout: Duration::ZERO,
+            attempt_timeout: Duration::ZERO,
+            proxy: None,
+        },
+        retry: Policy { max_attempts: 1, base: Duration::ZERO, cap: Duration::ZERO },
+        max_in_flight: 1,
+    };
+    let credentials = Credentials::new(vec![credential()], None);
+    let client = Client::over(Box::new(Meanwhile { url, passes, answer }), &config, credentials);
+    let times = Times {
+        min_left: Duration::ZERO,
+        ceiling: CEILING,
+        settle_window: WINDOW,
+        retention: WINDOW,
+    };
+    let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), times);
+    let refund = Refund { app_id: credential().app_id, ..refund("R1") };
+    let answer = refunds.refund(refund, Deadline::after(CEILING * 3), &Begun::default()).await;
+    answer.map(|answer| answer.value.trade.state.unwrap()).map_err(|error| error.fault())
+}
+
+#[tokio::test]
+async fn what_did_not_happen_is_told_only_while_the_number_is_surely_nobody_elses() {
+    let refusal = told(REFUSED, Duration::ZERO).await.unwrap_err();
+    assert_eq!(refusal, Fault::TransactionNotSupported);
+    assert_eq!(refusal.refund_outcome(), RefundOutcome::NotApplied);
+    assert_eq!(told(FAILED, Duration::ZERO).await, Ok(TradeState::Failed));
+    for answer in [REFUSED, FAILED] {
+        assert_eq!(told(answer, CEILING).await, Err(Fault::RefundOutcomeUnknown), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_happened_is_told_at_any_time() {
+    for passes in [Duration::ZERO, CEILING] {
+        assert_eq!(told(SUCCEEDED, passes).await, Ok(TradeState::Succeeded));
+    }
+}
