@@ -11,6 +11,10 @@ use super::fields::Fields;
 use super::wire::{Body, HttpReply};
 use crate::error::{BoxError, Error, Fault, SunmiWords};
 
+mod twice;
+
+use twice::{NamedTwice, refuse_names_twice};
+
 /// A call that Sunmi accepted.
 #[derive(Debug)]
 pub(super) enum Reply {
@@ -37,6 +41,9 @@ pub(super) fn read(reply: HttpReply, order_field: &'static str) -> Result<Reply,
         Ok(envelope) => read_envelope(envelope, status, order_field),
         Err(cause) if status == 200 => {
             Err(Error::new(Fault::UpstreamReplyUnreadable).because(cause))
+        }
+        Err(cause) if cause.is::<NamedTwice>() => {
+            Err(Error::new(doubtful_fault(status)).because(cause))
         }
         Err(_) => Err(Error::new(http_fault(status))),
     };
@@ -65,9 +72,7 @@ fn read_envelope(
             }))
         }
         Meaning::Success | Meaning::Processing if status != 200 => {
-            let fault = Some(http_fault(status)).filter(|it| *it != Fault::UpstreamHttpRefused);
-            let fault = fault.unwrap_or(Fault::UpstreamHttpOther);
-            Err(Error::new(fault).with(|context| context.sunmi = Some(words)))
+            Err(Error::new(doubtful_fault(status)).with(|context| context.sunmi = Some(words)))
         }
         Meaning::Success | Meaning::Processing if damaged => {
             Err(unreadable(words, "a result that is not UTF-8".into()))
@@ -77,10 +82,13 @@ fn read_envelope(
             Ok(None) => Err(unreadable(words, "success without data".into())),
             Err(cause) => Err(unreadable(words, cause)),
         },
-        Meaning::Processing => {
-            let data = result_set(data).ok().flatten().unwrap_or_default();
-            Ok(Reply::Processing(Fields::new(data, rest)))
-        }
+        Meaning::Processing => match result_set(data) {
+            Err(cause) if cause.is::<NamedTwice>() => Err(unreadable(words, cause)),
+            data => {
+                let data = data.ok().flatten().unwrap_or_default();
+                Ok(Reply::Processing(Fields::new(data, rest)))
+            }
+        },
     }
 }
 
@@ -101,6 +109,12 @@ fn http_fault(status: u16) -> Fault {
     }
 }
 
+/// The same of a reply that contradicts itself: it is no refusal.
+fn doubtful_fault(status: u16) -> Fault {
+    let fault = Some(http_fault(status)).filter(|it| *it != Fault::UpstreamHttpRefused);
+    fault.unwrap_or(Fault::UpstreamHttpOther)
+}
+
 fn envelope(body: Body) -> Result<Envelope, BoxError> {
     let Body::Whole(bytes) = body else {
         return Err("a reply of more than 1 MiB".into());
@@ -109,6 +123,7 @@ fn envelope(body: Body) -> Result<Envelope, BoxError> {
     let text = String::from_utf8_lossy(text);
     let damaged = matches!(text, Cow::Owned(_));
     let mut rest: Map<String, Value> = serde_json::from_str(&text)?;
+    refuse_names_twice(&text)?;
     let code = rest.shift_remove("code").and_then(scalar).ok_or("a reply without a code")?;
     let message = rest.shift_remove("msg").and_then(scalar).unwrap_or_default();
     let data = rest.shift_remove("data");
@@ -120,7 +135,11 @@ fn envelope(body: Body) -> Result<Envelope, BoxError> {
 fn result_set(data: Option<Value>) -> Result<Option<Map<String, Value>>, BoxError> {
     let data = match data {
         Some(Value::String(text)) if text.trim().is_empty() => None,
-        Some(Value::String(text)) => Some(serde_json::from_str(&text)?),
+        Some(Value::String(text)) => {
+            let data = serde_json::from_str(&text)?;
+            refuse_names_twice(&text)?;
+            Some(data)
+        }
         data => data,
     };
     match data {
@@ -192,6 +211,14 @@ mod tests {
             (r#"{"code":20000}"#, "ServiceUnavailable"),
             (r#"{"code":"X99"}"#, "SunmiCodeUnrecognized"),
             (r#"{"code":1.0,"data":{"a":5}}"#, "SunmiCodeUnrecognized"),
+            (r#"{"code":"E19","data":{"a":5},"code":"1"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":"1","data":{"a":5},"code":"E19"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":"E19","code":"E19"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":{"a":5},"data":{"a":6}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":{"a":5,"a":6}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":1,"data":"{\"a\":5,\"a\":6}"}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":"D01","data":{"a":5,"a":6}}"#, "UpstreamReplyUnreadable"),
+            (r#"{"code":"D01","data":"{\"a\":5,\"a\":6}"}"#, "UpstreamReplyUnreadable"),
         ];
         for (body, expected) in table {
             assert_eq!(&summary(http(200, *body)), expected, "{body}");
@@ -217,6 +244,8 @@ mod tests {
             (400, success, "UpstreamHttpOther"),
             (201, success, "UpstreamHttpOther"),
             (400, r#"{"code":"D01"}"#, "UpstreamHttpOther"),
+            (400, r#"{"code":"1","code":"E22"}"#, "UpstreamHttpOther"),
+            (503, r#"{"code":"1","code":"E22"}"#, "UpstreamHttpUnavailable"),
         ];
         for (status, body, expected) in table {
             assert_eq!(&summary(http(*status, *body)), expected, "{status} {body}");

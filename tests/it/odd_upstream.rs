@@ -82,6 +82,8 @@ fn unreadable() -> Vec<(&'static str, Answer, Verdict)> {
         ),
         ("no code", answer_json(r#"{"data":{"state":"3"},"msg":"ok"}"#), UNREADABLE),
         ("no data", answer_json(r#"{"code":"1","msg":"ok"}"#), UNREADABLE),
+        ("two codes", answer_json(r#"{"code":"1","data":{"state":"3"},"code":"E22"}"#), UNREADABLE),
+        ("two states", answer_json(r#"{"code":"1","data":{"state":"3","state":"5"}}"#), UNREADABLE),
         ("empty data", answer_json(r#"{"code":"1","data":"","msg":"ok"}"#), UNREADABLE),
     ]
 }
@@ -98,6 +100,7 @@ fn http_statuses() -> Vec<(&'static str, Answer, Verdict)> {
         ),
         ("429", http("429 Too Many Requests", "slow down"), THROTTLED),
         ("success with 404", http("404 Not Found", SUCCESS), HTTP_OTHER),
+        ("two codes with 404", http("404 Not Found", r#"{"code":"1","code":"E22"}"#), HTTP_OTHER),
         ("201", http("201 Created", SUCCESS), HTTP_OTHER),
         (
             "a redirect",
