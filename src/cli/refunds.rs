@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Upstream};
-use crate::error::BoxError;
+use crate::error::{BoxError, Chain};
 use crate::ledger::{Access, Decision, Ledger, Row, State};
 use crate::refund::Refunds;
 use crate::sunmi::Client;
@@ -89,7 +89,11 @@ pub(super) async fn run(
         Action::Show { number } => print!("{}", page(&find(&ledger, &number, app_id).await?)),
         Action::Resolve { number } => {
             let row = find(&ledger, &number, app_id).await?;
-            print!("{}", page(&resolve(config, &ledger, row).await?));
+            let (row, why) = resolve(config, &ledger, row).await?;
+            print!("{}", page(&row));
+            if let Some(why) = why {
+                print!("{}", field("unresolved", &Chain(why.as_ref()).to_string()));
+            }
         }
         Action::Settle(settle) => {
             let row = find(&ledger, &settle.number, app_id).await?;
@@ -109,7 +113,11 @@ async fn find(ledger: &Ledger, number: &str, app_id: Option<&str>) -> Result<Row
     }
 }
 
-async fn resolve(config: &Config, ledger: &Ledger, row: Row) -> Result<Row, BoxError> {
+async fn resolve(
+    config: &Config,
+    ledger: &Ledger,
+    row: Row,
+) -> Result<(Row, Option<BoxError>), BoxError> {
     let Upstream::Environment { base_url, .. } = &config.upstream else {
         return Err("the built-in sandbox lives in its server alone".into());
     };
@@ -186,7 +194,12 @@ fn page(row: &Row) -> String {
         lines.push(("decided by", decision.by.clone()));
         lines.push(("because", decision.reason.clone()));
     }
-    lines.into_iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
+    lines.into_iter().map(|(name, value)| field(name, &value)).collect()
+}
+
+/// A line of a page.
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<13} {value}\n")
 }
 
 fn amount(row: &Row) -> String {

@@ -34,12 +34,13 @@ impl Refunds {
         }
     }
 
-    /// Looks once, and records what is proved. What is not proved stays as it is.
-    pub(super) async fn resolve(&self, row: &Row) {
-        if let Err(error) = self.try_resolve(row).await {
-            let why = Chain(error.as_ref());
-            tracing::info!(refund = row.key.order_id.as_str(), %why, "not resolved yet");
-        }
+    /// Looks once, and records what is proved. What is not proved stays as it is, for the
+    /// reason that comes back.
+    pub(super) async fn resolve(&self, row: &Row) -> Option<BoxError> {
+        let why = self.try_resolve(row).await.err()?;
+        let refund = row.key.order_id.as_str();
+        tracing::debug!(refund, why = %Chain(why.as_ref()), "not resolved yet");
+        Some(why)
     }
 
     async fn try_resolve(&self, row: &Row) -> Result<(), BoxError> {

@@ -1,6 +1,7 @@
 //! Works off what is in doubt, from the start of the process on, with a few at a time and
 //! longer and longer waits. Several replicas share the work: each takes rows for a while.
 
+use std::future::ready;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Refunds;
-use crate::error::Chain;
+use crate::error::{BoxError, Chain};
 use crate::ledger::{Key, LedgerError, Row};
 
 /// So many refunds are looked at at once.
@@ -43,6 +44,7 @@ impl Refunds {
 
     /// Looks once at everything that is due.
     pub async fn work_off(&self) {
+        let (mut looked_at, mut still_open) = (0, 0);
         loop {
             // Held for longer than a look can take, so that no other replica looks as well.
             let hold = self.times.ceiling * 2;
@@ -51,39 +53,45 @@ impl Refunds {
                 Err(error) => {
                     let error = Chain(&error);
                     tracing::warn!(%error, "the resolver could not read the ledger");
-                    return;
+                    break;
                 }
             };
             if due.is_empty() {
-                return;
+                break;
             }
-            futures_util::stream::iter(due)
-                .for_each_concurrent(AT_ONCE, |row| self.look_at(row))
-                .await;
+            looked_at += due.len();
+            let looks = futures_util::stream::iter(due).map(|row| self.look_at(row));
+            let open = looks.buffer_unordered(AT_ONCE).filter(|open| ready(*open));
+            still_open += open.count().await;
+        }
+        if still_open > 0 {
+            tracing::info!(looked_at, still_open, "looked for what became of refunds");
         }
     }
 
-    /// Looks once at one refund, whether it is due or not.
+    /// Looks once at one refund, whether it is due or not. It comes back as it is then, and
+    /// with it why it is not resolved, if it was looked for and is not.
     ///
     /// # Errors
     /// If the ledger cannot be read or written.
-    pub async fn resolve_once(&self, key: &Key) -> Result<Row, LedgerError> {
+    pub async fn resolve_once(&self, key: &Key) -> Result<(Row, Option<BoxError>), LedgerError> {
         let row = self.refresh(key).await?;
-        if row.is_open() {
-            self.resolve(&row).await;
-        }
-        self.ledger.row(key).await
+        let why = if row.is_open() { self.resolve(&row).await } else { None };
+        Ok((self.ledger.row(key).await?, why))
     }
 
-    async fn look_at(&self, row: Row) {
+    /// Whether the refund is still open afterwards, as far as is known.
+    async fn look_at(&self, row: Row) -> bool {
         let looked = async {
-            let row = self.resolve_once(&row.key).await?;
-            self.ledger.look_again(&row.key, wait_after(row.looks)).await
+            let (row, _) = self.resolve_once(&row.key).await?;
+            self.ledger.look_again(&row.key, wait_after(row.looks)).await?;
+            Ok::<_, LedgerError>(row.is_open())
         };
-        if let Err(error) = looked.await {
+        looked.await.unwrap_or_else(|error| {
             let error = Chain(&error);
             tracing::warn!(%error, "the resolver could not use the ledger");
-        }
+            true
+        })
     }
 
     async fn purge(&self) {

@@ -3,11 +3,11 @@
 use std::process::Output;
 
 use sunmi_trade::api::pb::RefundEvidence;
-use sunmi_trade::ledger::State;
+use sunmi_trade::ledger::{Location, State};
 use sunmi_trade::sandbox::faults::Answer;
 use sunmi_trade::trade::{Identifier, OrderRef, Refund};
 
-use crate::calls::{UNKNOWN, refund, refused, succeeded};
+use crate::calls::{AMOUNT, PAYMENT, UNKNOWN, refund, refused, succeeded};
 use crate::process::{run, until};
 use crate::world::{World, events};
 
@@ -34,6 +34,20 @@ fn field<'a>(page: &'a str, name: &str) -> Option<&'a str> {
 /// A decision, in Zoë's name.
 fn settle<'a>(number: &'a str, how: &'a str) -> Vec<&'a str> {
     vec!["settle", number, how, "--by", "Zoë", "--reason", "statement of 1 May"]
+}
+
+/// A refund to be claimed past the server.
+fn claimable(app_id: &str, number: &str) -> Refund {
+    let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+    Refund {
+        app_id: id(app_id),
+        msn: id("device"),
+        amount: AMOUNT,
+        original: OrderRef::OrderId(id(PAYMENT)),
+        order_id: id(number),
+        business_id: id("business"),
+        caller: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +78,7 @@ async fn people_decide_what_cannot_be_found_out() {
         (Some("in_doubt"), Some("10"))
     );
     assert_eq!(field(&page, "original"), Some("order_id P"));
+    assert!(field(&page, "unresolved").is_some(), "{page}");
 
     let (page, said) = done(&world, &settle("HAPPENED", "--succeeded"));
     assert_eq!(
@@ -135,16 +150,7 @@ async fn a_number_of_several_app_ids_needs_the_app_id() {
     let world = World::on_a_file().await;
     let server = world.start().await;
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
-    let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
-    let of_another = Refund {
-        app_id: id("another"),
-        msn: id("device"),
-        amount: 7,
-        original: OrderRef::OrderId(id("P")),
-        order_id: id("R1"),
-        business_id: id("business"),
-        caller: None,
-    };
+    let of_another = Refund { amount: 7, ..claimable("another", "R1") };
     world.ledger().await.claim(&of_another, std::time::Duration::ZERO).await.unwrap();
     let (code, _, said) = refunds(&world, &["show", "R1"]);
     assert_eq!(code, Some(1));
@@ -173,7 +179,32 @@ async fn to_resolve_by_hand_asks_sunmi_at_once() {
     assert_eq!((field(&page, "state"), field(&page, "evidence")), (Some("settled"), Some("QUERY")));
     assert_eq!(field(&page, "outcome"), Some("SUCCEEDED"));
     assert_eq!(events(&said, "R1"), ["settled"]);
+    assert_eq!(field(&page, "unresolved"), None);
     world.keeps_secrets(&said);
     assert_eq!(world.row("R1").await.unwrap().state, State::Settled);
     assert_eq!((world.sent("R1"), world.executed("R1")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_of_looks_is_one_line_of_the_log() {
+    let mut world = World::on_a_file().await;
+    world.start().await.kill();
+    // What a process left behind that died; R1 it had sent.
+    let (ledger, long) = (world.ledger().await, std::time::Duration::from_secs(600));
+    for number in ["R1", "R2", "R3"] {
+        ledger.claim(&claimable("sandbox", number), long).await.unwrap();
+    }
+    let Location::Sqlite(path) = world.location.clone() else { panic!("no file") };
+    world.set("SUNMI_TRADE__REFUND__LEDGER", "memory");
+    let server = world.start().await;
+    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
+    server.kill();
+
+    world.set("SUNMI_TRADE__REFUND__LEDGER", &format!("sqlite://{}", path.display()));
+    let server = world.start().await;
+    let round = "looked for what became of refunds looked_at=";
+    until("a round", async || server.log().contains(round).then_some(())).await;
+    let log = server.kill();
+    assert!(log.contains(&format!("{round}3 still_open=2\n")), "{log}");
+    assert!(!log.contains("not resolved yet"), "{log}");
 }
