@@ -186,6 +186,7 @@ pub struct Trade {
 
 /// A refund, as it was answered. What is absent was absent or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs, reason = "the fields of RefundResponse, which documents them")]
 pub struct RefundTrade {
     pub amount: Option<i64>,
@@ -239,7 +240,8 @@ pub struct CardTrade {
 pub struct Refunded {
     /// The refund.
     pub trade: RefundTrade,
-    /// How its outcome is known.
+    /// How its outcome is known. The last of what is written to the ledger, which finds it
+    /// there when it empties a row.
     pub evidence: Evidence,
     /// Whether this is an earlier call's recorded answer.
     #[serde(skip)]

@@ -219,13 +219,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Empties rows that have been at rest for so long, but for their key and outcome: an old
-    /// number must never be executed again.
+    /// Empties rows that have been at rest for so long, but for their key, their outcome and
+    /// how it is known: an old number must never be executed again. An answer's evidence is
+    /// what its text ends with.
     pub async fn purge(&self, retention: Duration) -> Result<u64> {
         let sql = self.sql(
-            "UPDATE refunds SET amount = NULL, answer = NULL, msn = '', business_id = '' \
-             WHERE state IN ('settled', 'not_applied') AND amount IS NOT NULL \
-             AND changed_at + $1 <= {now}",
+            r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', answer = CASE
+                 WHEN answer LIKE '%,"evidence":"Query"}' THEN '{"trade":{},"evidence":"Query"}'
+                 WHEN answer LIKE '%,"evidence":"Operator"}'
+                 THEN '{"trade":{},"evidence":"Operator"}'
+                 WHEN answer IS NOT NULL THEN '{"trade":{},"evidence":"Reply"}' END
+             WHERE state IN ('settled', 'not_applied') AND amount IS NOT NULL
+             AND changed_at + $1 <= {now}"#,
         );
         let done = sqlx::query(sql).bind(millis(retention)).execute(&self.pool).await?;
         Ok(done.rows_affected())

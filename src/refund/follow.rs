@@ -110,13 +110,48 @@ fn still_unknown(row: &Row, refund: &Refund, sender: Sender) -> Result<Answered<
     }
 }
 
-/// The recorded answer; of an emptied row, its outcome.
+/// The recorded answer; of an emptied row, its outcome and how that is known.
 fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
-    let emptied = || Refunded {
-        trade: RefundTrade { state: row.outcome, ..RefundTrade::default() },
-        evidence: Evidence::Reply,
-        replayed: true,
-    };
-    let answer = row.answer.clone().unwrap_or_else(emptied);
-    Answered { value: Refunded { replayed: sender == Sender::Another, ..answer }, attempts: 0 }
+    let unrecorded =
+        || Refunded { trade: RefundTrade::default(), evidence: Evidence::Reply, replayed: true };
+    let mut refunded = row.answer.clone().unwrap_or_else(unrecorded);
+    refunded.trade.state = refunded.trade.state.or(row.outcome);
+    refunded.replayed = sender == Sender::Another;
+    Answered { value: refunded, attempts: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trade::{Identifier, OrderRef, TradeState};
+
+    #[test]
+    fn an_emptied_row_still_tells_its_outcome_and_how_that_is_known() {
+        let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+        let answer = |state, evidence| Refunded {
+            trade: RefundTrade { state, ..RefundTrade::default() },
+            evidence,
+            replayed: false,
+        };
+        let emptied = Row {
+            key: Key { app_id: id("app"), order_id: id("R1") },
+            msn: String::new(),
+            amount: None,
+            original: OrderRef::OrderId(id("P1")),
+            business_id: String::new(),
+            state: State::Settled,
+            epoch: 1,
+            lease_until: 0,
+            outcome: Some(TradeState::Failed),
+            answer: Some(answer(None, Evidence::Query)),
+            claimed_at: 0,
+            changed_at: 0,
+            looks: 0,
+            decided: None,
+            caller: None,
+            now: 0,
+        };
+        let told = recorded(&emptied, Sender::ThisCall).value;
+        assert_eq!(told, answer(Some(TradeState::Failed), Evidence::Query));
+    }
 }

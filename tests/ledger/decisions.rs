@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sunmi_trade::ledger::{Claim, Decision, Key, State};
-use sunmi_trade::trade::{Evidence, Refund, Refunded, TradeState};
+use sunmi_trade::trade::{Evidence, Refund, RefundTrade, Refunded, TradeState};
 
 use crate::bench::{Bench, CEILING, answer, bring, claim, on_every_ledger, refund, row};
 
@@ -11,6 +11,7 @@ on_every_ledger! {
     a_decision_is_kept_with_who_and_why
     a_decision_is_made_over_what_was_seen
     retention_keeps_the_number_and_the_outcome
+    retention_keeps_how_an_outcome_is_known
     retention_leaves_alone_what_is_young_or_open
 }
 
@@ -74,7 +75,9 @@ async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
 
     let emptied = row(&ledger, &done).await;
     assert_eq!((emptied.state, emptied.outcome), (State::Settled, Some(TradeState::Succeeded)));
-    assert_eq!((emptied.amount, &emptied.answer), (None, &None));
+    let trade = RefundTrade::default();
+    let left = Refunded { trade, evidence: Evidence::Reply, replayed: false };
+    assert_eq!((emptied.amount, emptied.answer.as_ref()), (None, Some(&left)));
     assert_eq!((emptied.msn.as_str(), emptied.business_id.as_str()), ("", ""));
     assert_eq!(ledger.refunded(&emptied).await.unwrap(), 0);
     // Whatever its content: what it was is not known any more.
@@ -86,6 +89,32 @@ async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
     }
     assert_eq!(claim(&ledger, &not_done).await, 2);
     assert_eq!(row(&ledger, &not_done).await.amount, Some(100));
+}
+
+async fn retention_keeps_how_an_outcome_is_known(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let all = [Evidence::Reply, Evidence::Query, Evidence::Operator];
+    let number = |evidence| refund(&format!("{evidence:?}"));
+    for evidence in all {
+        let refund = number(evidence);
+        let epoch = claim(&ledger, &refund).await;
+        let mut told = Refunded { evidence, ..answer(&refund, TradeState::Succeeded) };
+        // What Sunmi wrote is not taken for the ledger's own words.
+        for other in all {
+            let text = format!(r#"x,"evidence":"{other:?}"}}"#);
+            told.trade.unrecognized.insert(format!("z{other:?}"), text.clone());
+            told.trade.result_message = Some(text);
+        }
+        assert!(ledger.settle(&refund, epoch, &told).await.unwrap());
+    }
+    bring(&ledger, &refund("not-done"), State::NotApplied).await;
+    bench.pass(DAY);
+    assert_eq!(ledger.purge(DAY).await.unwrap(), 4);
+    for evidence in all {
+        let left = Refunded { trade: RefundTrade::default(), evidence, replayed: false };
+        assert_eq!(row(&ledger, &number(evidence)).await.answer, Some(left));
+    }
+    assert_eq!(row(&ledger, &refund("not-done")).await.answer, None);
 }
 
 async fn retention_leaves_alone_what_is_young_or_open(bench: &Bench) {
