@@ -40,6 +40,7 @@ pub struct Refunds {
     ledger: Ledger,
     tasks: TaskTracker,
     times: Times,
+    most: usize,
 }
 
 /// How long things take.
@@ -104,7 +105,13 @@ const RECORD_PAUSE: Duration = Duration::from_secs(1);
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
     pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, times: Times) -> Self {
-        Self { client, ledger, tasks, times }
+        Self { client, ledger, tasks, times, most: usize::MAX }
+    }
+
+    /// The same, for at most so many at once, those included whose callers are gone.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Makes a refund, or says what became of it.
@@ -119,6 +126,11 @@ impl Refunds {
     ) -> Result<Answered<Refunded>, Error> {
         if deadline.left() < self.times.min_left {
             return Err(Error::new(Fault::DeadlineExceeded));
+        }
+        if self.tasks.len() >= self.most {
+            return Err(Error::refund_outcome_unknown(
+                "too many refunds are under way, so nobody looked at this one",
+            ));
         }
         let place = match self.client.admit(deadline).await {
             Ok(place) => Some(place),

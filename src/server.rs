@@ -77,7 +77,8 @@ pub async fn run(
         ledger.clone(),
         refund_tasks.clone(),
         config.refund.clone(),
-    );
+    )
+    .at_most(config.max_calls as usize);
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let metrics = Arc::new(Metrics::default());

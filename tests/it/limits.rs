@@ -10,8 +10,8 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::calls;
 use crate::failure::Failure;
 use crate::raw;
-use crate::server::{Server, query, refund, settings, swipe_query, with};
-use crate::upstream::{QUERY, Upstream, held};
+use crate::server::{GUARD, Server, query, refund, settings, swipe_query, with};
+use crate::upstream::{QUERY, REFUND, Upstream, held};
 
 #[tokio::test]
 async fn past_the_bound_on_calls_in_flight_the_server_is_overloaded_and_still_healthy() {
@@ -70,6 +70,34 @@ async fn past_the_bound_on_calls_reads_are_refused_and_a_refund_is_in_doubt() {
     first.await.unwrap().unwrap();
     upstream.next(QUERY, calls::paid());
     query(&server, calls::query("O2")).await.expect("the place is free again");
+}
+
+/// Else a caller that resets its calls could begin any number of them.
+#[tokio::test]
+async fn refunds_whose_callers_are_gone_count_against_the_bound() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    let (answer, release) = held(&calls::refunded());
+    upstream.next(REFUND, answer);
+    let mut client = server.client().await;
+    let call = tokio::spawn(async move { client.refund(calls::refund("R1")).await });
+    upstream.has_seen(1).await;
+    call.abort();
+    call.await.unwrap_err();
+    upstream.always(QUERY, calls::paid());
+    // Its place is free when the server has seen it go.
+    while query(&server, calls::query("O1")).await.is_err() {}
+
+    let failure = refund(&server, calls::refund("R2")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(upstream.seen().iter().filter(|seen| seen.path == REFUND).count(), 1);
+    release.send(()).unwrap();
+    upstream.always(REFUND, calls::refunded());
+    let done = async { while refund(&server, calls::refund("R2")).await.is_err() {} };
+    tokio::time::timeout(GUARD, done)
+        .await
+        .expect("the first one is done, and gave its place back");
 }
 
 /// A request that fills so many bytes.
