@@ -72,7 +72,12 @@ impl Location {
             return plain.then(|| Self::Sqlite(path.into()));
         }
         let url = url::Url::parse(text).ok()?;
+        // An `@` elsewhere is a password of which an unescaped character made something else,
+        // or a URL without its slashes: it would be shown.
         let postgres = matches!(url.scheme(), "postgres" | "postgresql")
+            && url.has_authority()
+            && url.fragment().is_none()
+            && !url.path().contains('@')
             && url.query_pairs().all(|(name, _)| POSTGRES_OPTIONS.contains(&name.as_ref()));
         postgres.then(|| Self::Postgres(text.to_owned().into()))
     }
@@ -299,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_one_of_three_and_has_no_option_that_the_driver_would_log() {
+    fn a_location_is_one_of_three_and_hides_no_secret_where_it_would_be_shown() {
         let table = [
             ("memory", true),
             ("sqlite://ledger.db", true),
@@ -308,6 +313,10 @@ mod tests {
             ("postgresql://db/refunds", true),
             ("postgres://db/refunds?sslpassword=secret", false),
             ("postgres://db/refunds?sslmode=require&x=1", false),
+            ("postgres://u:5/secret@db/refunds", false),
+            ("postgres://u:5#secret@db/refunds", false),
+            ("postgres:u:secret@db/refunds", false),
+            ("postgres:secret", false),
             ("sqlite://", false),
             ("sqlite://ledger.db?mode=memory", false),
             ("mysql://db/refunds", false),
