@@ -120,21 +120,41 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in ".*") {
-            let _ = parse_grpc_timeout(&text);
+        fn any_text_is_read_as_digits_and_a_unit_or_refused(text in ".*|[0-9]{0,10}[A-Za-z]?") {
+            let digits = text.strip_suffix(['H', 'M', 'S', 'm', 'u', 'n']).unwrap_or_default();
+            let fits = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            prop_assert_eq!(parse_grpc_timeout(&text).is_ok(), fits);
         }
 
         #[test]
-        fn a_grant_is_never_more_than_the_caller_gave_less_the_reserve(asked in 0u64..100_000) {
-            let limits = Limits {
-                default: Duration::from_secs(10),
-                max: Duration::from_secs(30),
-                reserve: Duration::from_millis(50),
-            };
-            let asked = Duration::from_millis(asked);
+        fn a_timeout_is_so_many_of_its_unit(
+            count in 0u64..100_000_000,
+            width in 1usize..=8,
+            (unit, nanoseconds) in proptest::sample::select(vec![
+                ('H', 3_600_000_000_000),
+                ('M', 60_000_000_000),
+                ('S', 1_000_000_000),
+                ('m', 1_000_000),
+                ('u', 1_000),
+                ('n', 1u128),
+            ]),
+        ) {
+            let read = parse_grpc_timeout(&format!("{count:0width$}{unit}")).unwrap();
+            prop_assert_eq!(read.as_nanos(), u128::from(count) * nanoseconds);
+        }
+
+        #[test]
+        fn a_grant_is_never_more_than_the_caller_gave_less_the_reserve(
+            asked in 0u64..100_000,
+            max in 1u64..100_000,
+            reserve in 0u64..10_000,
+        ) {
+            let [asked, max, reserve] = [asked, max, reserve].map(Duration::from_millis);
+            let limits = Limits { default: Duration::from_secs(10), max, reserve };
             let granted = limits.grant(Some(asked));
-            prop_assert!(granted <= limits.max);
-            prop_assert!(granted.is_zero() || granted + limits.reserve <= asked);
+            prop_assert!(granted <= max);
+            prop_assert!(granted.is_zero() || granted + reserve <= asked);
+            prop_assert!(granted == max || granted == asked.saturating_sub(reserve));
         }
     }
 }

@@ -163,8 +163,10 @@ fn scalar(value: Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+    use crate::error::OnRefund;
 
     fn http(status: u16, body: impl Into<Vec<u8>>) -> HttpReply {
         HttpReply { status, retry_after: None, body: Body::Whole(body.into().into()) }
@@ -279,13 +281,65 @@ mod tests {
         assert_eq!(error.context().violations[0].field, "msn");
     }
 
+    /// A result's fields, as strings and as numbers.
+    fn data() -> impl Strategy<Value = Map<String, Value>> {
+        let value =
+            prop_oneof!["\\PC{0,20}".prop_map(Value::from), any::<i64>().prop_map(Value::from)];
+        proptest::collection::btree_map("[a-z]{1,8}", value, 1..6)
+            .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    fn code() -> impl Strategy<Value = Value> {
+        let codes = ["1", "10000", "D01"].map(Value::from).to_vec();
+        proptest::sample::select([codes, vec![Value::from(1), Value::from(10000)]].concat())
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(
             status in 100u16..600,
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            let _ = read(http(status, body), "order_id");
+            // Neither a code nor braces around it come up by chance.
+            let error = read(http(status, body), "order_id").unwrap_err();
+            prop_assert_eq!(&error.context().sunmi, &None);
+            prop_assert_eq!(error.context().http_status, (status != 200).then_some(status));
+        }
+
+        #[test]
+        fn a_result_is_the_same_in_all_its_shapes(code in code(), data in data(), msg in "\\PC{0,9}") {
+            let word = if code == "D01" { "processing" } else { "done" };
+            let expected = format!("{word} {:?}", Fields::new(data.clone(), Map::new()).rest());
+            let inside = Value::from(Value::from(data.clone()).to_string());
+            for data in [Value::from(data), inside] {
+                let body = json!({"code": code, "data": data, "msg": msg}).to_string();
+                prop_assert_eq!(&summary(http(200, format!("\u{FEFF}{body}"))), &expected);
+                prop_assert_eq!(&summary(http(200, body)), &expected);
+            }
+        }
+
+        #[test]
+        fn a_code_that_is_no_success_is_never_a_result(
+            status in 100u16..600,
+            code in "[A-Z0-9]{1,5}",
+            data in data(),
+            msg in "\\PC{0,20}",
+        ) {
+            prop_assume!(!["1", "10000", "D01"].contains(&code.as_str()));
+            let body = json!({"code": code, "data": data, "msg": msg}).to_string();
+            let error = read(http(status, body), "order_id").unwrap_err();
+            prop_assert_eq!(&error.context().sunmi, &Some(SunmiWords { code, message: msg }));
+        }
+
+        #[test]
+        fn a_result_with_an_error_status_is_a_doubt(
+            status in (100u16..600).prop_filter("no error", |status| *status != 200),
+            code in code(),
+            data in data(),
+        ) {
+            let body = json!({"code": code, "data": data}).to_string();
+            let error = read(http(status, body), "order_id").unwrap_err();
+            prop_assert_eq!(error.fault().row().on_refund, OnRefund::Unknown);
         }
     }
 }

@@ -140,3 +140,62 @@ fn card_organization(value: &str) -> Option<CardOrganization> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::*;
+    use crate::trade::Unrecognized;
+
+    /// Fields of the three replies under their names and others, with values that are nearly
+    /// right.
+    fn data() -> impl Strategy<Value = Unrecognized> {
+        let known = ["amount", "misId", "orderType", "payTime", "platform", "state", "cardType"];
+        let name = prop_oneof![proptest::sample::select(known.to_vec()), Just("memo")];
+        let value = prop_oneof!["-?[0-9]{1,20}", "[A-Z]{2,3}", "wxpay|alipay", "\\PC{1,9}"];
+        proptest::collection::btree_map(name.prop_map(str::to_owned), value, 0..8)
+    }
+
+    fn fields(data: &Unrecognized) -> Fields {
+        let data = data.iter().map(|(name, text)| (name.clone(), Value::from(text.clone())));
+        Fields::new(data.collect(), Map::new())
+    }
+
+    proptest! {
+        /// Each field was read, or is kept as it came; what is not of the reply is kept, too.
+        #[test]
+        fn nothing_of_a_result_is_lost_or_made_up(data in data()) {
+            let left = |names: &[(&str, bool)]| -> Unrecognized {
+                let read = |name: &str| names.iter().any(|(read, is)| *is && *read == name);
+                data.clone().into_iter().filter(|(name, _)| !read(name)).collect()
+            };
+
+            let found = trade(fields(&data));
+            prop_assert_eq!(found.mis_id.as_ref(), data.get("misId"));
+            prop_assert_eq!(&found.unrecognized, &left(&[
+                ("amount", found.amount.is_some()),
+                ("misId", true),
+                ("orderType", found.order_type.is_some()),
+                ("payTime", found.pay_time.is_some()),
+                ("platform", found.platform.is_some()),
+                ("state", found.state.is_some()),
+            ]));
+
+            let found = refund(fields(&data));
+            let unread = |name: &str| found.unrecognized.contains_key(name);
+            prop_assert_eq!(found.doubtful, unread("amount") || unread("orderType"));
+            prop_assert_eq!(&found.unrecognized, &trade(fields(&data)).unrecognized);
+
+            let found = card_trade(fields(&data));
+            prop_assert_eq!(&found.unrecognized, &left(&[
+                ("amount", found.amount.is_some()),
+                ("cardType", found.card_type.is_some()),
+                ("orderType", found.order_type.is_some()),
+                ("payTime", found.pay_time.is_some()),
+                ("state", found.state.is_some()),
+            ]));
+        }
+    }
+}
