@@ -27,24 +27,26 @@ pub(super) fn read(reader: &mut Reader, app_ids: &[Identifier]) -> Access {
     if tables.is_empty() {
         return Access::Open;
     }
-    let read = tables.iter().filter_map(|prefix| caller(reader, prefix, app_ids));
-    let all: Vec<Arc<Caller>> = read.map(Arc::new).collect();
-    for (at, caller) in all.iter().enumerate() {
-        for other in &all[..at] {
-            check_apart(reader, caller, other);
+    let mut all: Vec<(&str, Arc<Caller>)> = Vec::new();
+    for prefix in &tables {
+        let Some(caller) = caller(reader, prefix, app_ids) else { continue };
+        let place = prefix.trim_end_matches('.');
+        for (other_place, other) in &all {
+            check_apart(reader, &format!("{other_place} and {place}"), &caller, other);
         }
+        all.push((place, Arc::new(caller)));
     }
-    Access::Listed(Callers::new(all))
+    Access::Listed(Callers::new(all.into_iter().map(|(_, caller)| caller).collect()))
 }
 
-/// Whoever calls is one caller at most.
-fn check_apart(reader: &mut Reader, one: &Caller, other: &Caller) {
+/// Whoever calls is one caller at most. A fault tells places: a name may be a token in the
+/// wrong place.
+fn check_apart(reader: &mut Reader, places: &str, one: &Caller, other: &Caller) {
     let shared = |a: &[String], b: &[String]| a.iter().any(|name| b.contains(name));
-    let names = format!("callers {} and {}", other.name, one.name);
-    reader.check(one.name != other.name, &names, "must have different names");
+    reader.check(one.name != other.name, places, "must have different names");
     let apart = !shared(&one.uris, &other.uris) && !shared(&one.dns_names, &other.dns_names);
-    reader.check(apart, &names, "must not have a name of a certificate in common");
-    reader.check(!one.tokens.overlap(&other.tokens), &names, "must not have a token in common");
+    reader.check(apart, places, "must not have a name of a certificate in common");
+    reader.check(!one.tokens.overlap(&other.tokens), places, "must not have a token in common");
 }
 
 /// A table of `[[callers]]`.

@@ -87,3 +87,17 @@ fn a_fault_is_one_line_whatever_the_key() {
     let faults = load(&Sources { file, ..Sources::default() }, true).unwrap_err();
     assert_eq!(faults[0].to_string(), r"a\nb\u{1b}c: is not a setting of this version");
 }
+
+#[test]
+fn callers_that_are_alike_are_told_by_their_places() {
+    let caller = format!("[[callers]]\nname = '{SECRET}'\nuris = ['{SECRET}']\nrpcs = ['Query']\n");
+    let other = "[[callers]]\nname = 'other'\ndns_names = ['a.b']\nrpcs = ['Query']\n";
+    let file = Some([&caller, other, &caller].concat());
+    let faults = load(&Sources { file, ..Sources::default() }, true).unwrap_err();
+    let faults: Vec<_> = faults.iter().map(ConfigFault::to_string).collect();
+    let expected = [
+        "callers[0] and callers[2]: must have different names",
+        "callers[0] and callers[2]: must not have a name of a certificate in common",
+    ];
+    assert_eq!(faults, expected);
+}

@@ -243,7 +243,7 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         (
             "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\n\
              [[callers]]\nname = 'b'\nuris = ['y', 'x']\nrpcs = ['Query']",
-            "callers a and b",
+            "callers[0] and callers[1]",
         ),
         ("callers = 'anybody'", "callers"),
         ("[retry]\nbase_delay = '2s'", "retry.base_delay"),
