@@ -24,6 +24,9 @@ mod blame;
 pub mod codes;
 mod credentials;
 mod fields;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod params;
 mod reply;
 mod trades;
