@@ -19,6 +19,7 @@ use crate::error::{BoxError, Chain, Fault};
 use crate::explain;
 use crate::sandbox::http::Sandbox;
 use crate::server::{self, Listeners};
+use crate::sunmi::KeyRing;
 use crate::sunmi::params::{AppKey, Params, SIGN};
 use crate::telemetry;
 
@@ -287,21 +288,24 @@ fn sign(parameters: &[String], key_file: Option<&Path>, env: &Env) -> ExitCode {
     }
 }
 
-/// The key to sign with, from the file or else the environment.
+/// The key to sign with, from the file or else the environment: of two the first.
 fn app_key(file: Option<&Path>, env: &Env) -> Result<AppKey, String> {
-    let key = match file {
-        Some(path) => fs::read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| format!("--app-key-file {}: {error}", path.display()))?,
-        None => env.get(config::APP_KEY).cloned().unwrap_or_default(),
-    };
-    match file {
-        _ if !key.is_empty() => Ok(AppKey::new(key)),
-        Some(path) => Err(format!("--app-key-file {}: is empty", path.display())),
-        None => {
-            Err(format!("the app key is missing: set {} or give --app-key-file", config::APP_KEY))
+    let (name, text) = match file {
+        Some(path) => {
+            let name = format!("--app-key-file {}", path.display());
+            let text = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+            (name, text)
         }
-    }
+        None => {
+            let text = env.get(config::APP_KEY).filter(|text| !text.is_empty());
+            let missing = || {
+                format!("the app key is missing: set {} or give --app-key-file", config::APP_KEY)
+            };
+            (config::APP_KEY.to_owned(), text.ok_or_else(missing)?.clone().into_bytes())
+        }
+    };
+    let keys = KeyRing::parse(&text).map_err(|rule| format!("{name}: {rule}"))?;
+    Ok(keys.preferred())
 }
 
 fn explain(name: Option<&str>) -> ExitCode {

@@ -82,7 +82,8 @@ pub async fn run(
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let metrics = Arc::new(Metrics::default());
-    let watched = config.access.watched();
+    let mut watched = config.access.watched();
+    watched.extend(config.credentials.watched());
     let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
     tokio::spawn(watch);
     let gate = Gate::new(config.access.clone(), config.deadlines.clone(), config.max_calls);

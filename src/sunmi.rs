@@ -1,7 +1,8 @@
 //! Sunmi's trade API as three typed calls. Nothing above this module knows Sunmi's field
 //! names, result codes or HTTP.
 //!
-//! The way of a call: [`params`] collects and signs, [`wire`] sends once, [`reply`] reads
+//! The way of a call: [`params`] collects and signs ([`call`] if need be with the other of
+//! two keys of a [`key_ring`]), [`wire`] sends once, [`reply`] reads
 //! ([`codes`] knows the result codes, [`blame`] the field that an error names, [`fields`]
 //! and [`trades`] the result); [`Client::call`] tries again where that is safe.
 
@@ -21,20 +22,24 @@ use crate::trade::{
 };
 
 mod blame;
+mod call;
 pub mod codes;
 mod credentials;
 mod fields;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod key_ring;
 pub mod params;
 mod reply;
 mod trades;
 mod wire;
 
+use call::Call;
 pub use credentials::{Credential, Credentials};
 use fields::Fields;
-use params::{Params, SignedForm};
+pub use key_ring::{KeyRing, NotKeys};
+use params::Params;
 use reply::Reply;
 use wire::Wire;
 pub use wire::{Body, HttpReply, MAX_REPLY, SendError, Transport, WireConfig};
@@ -80,14 +85,6 @@ pub struct Answered<T> {
     pub value: T,
     /// At least 1.
     pub attempts: u32,
-}
-
-/// One call, ready to be sent as often as need be.
-struct Call {
-    path: &'static str,
-    form: SignedForm,
-    /// The request's field that names the order.
-    order_field: &'static str,
 }
 
 /// The bounds within which a call is tried again.
@@ -198,23 +195,22 @@ impl Client {
         }))
     }
 
-    fn prepare(
-        &self,
+    fn prepare<'a>(
+        &'a self,
         operation: Operation,
-        app_id: &Identifier,
-        mut params: Params,
+        app_id: &'a Identifier,
+        params: Params,
         order_field: &'static str,
-    ) -> Result<Call, Error> {
-        let key = self.credentials.key(app_id).ok_or_else(|| {
+    ) -> Result<Call<'a>, Error> {
+        let keys = self.credentials.keys(app_id).ok_or_else(|| {
             Error::new(Fault::Internal).because(format!("no key for app_id {app_id}"))
         })?;
-        params.set("app_id", app_id.as_str());
-        Ok(Call { path: path(operation), form: params.sign(key), order_field })
+        Ok(Call::new(path(operation), order_field, params, (app_id, keys)))
     }
 
     /// Attempts a call until it is answered, or another attempt is not allowed or would not
     /// be in time.
-    async fn call(&self, call: Call, bounds: Bounds) -> Result<Answered<Reply>, Error> {
+    async fn call(&self, mut call: Call<'_>, bounds: Bounds) -> Result<Answered<Reply>, Error> {
         self.budget.deposit();
         // A process that was paused, or waited long for its claim, sends nothing.
         if bounds.send_until.left().is_zero() {
@@ -227,6 +223,10 @@ impl Client {
             let Some(seen) = bounds.give_up.bound(self.attempt(&call)).await else {
                 return Err(counted(Error::new(bounds.given_up)));
             };
+            // Another key is no retry: it has no pause, and no place in their number and budget.
+            if call.learns(&seen) && !bounds.send_until.left().is_zero() {
+                continue;
+            }
             let pause = self.pause(&seen, attempts, &bounds);
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
@@ -239,8 +239,8 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Reply, Error> {
-        match self.wire.post(call.path, call.form.clone()).await {
+    async fn attempt(&self, call: &Call<'_>) -> Result<Reply, Error> {
+        match self.wire.post(call.path, call.form()).await {
             Ok(reply) => reply::read(reply, call.order_field),
             Err(SendError::NotSent(cause)) => {
                 Err(Error::new(Fault::UpstreamUnreachable).because(cause))
@@ -354,6 +354,7 @@ fn without_state(mut fields: Fields) -> Fields {
 mod tests {
     use futures_util::future::BoxFuture;
 
+    use super::params::SignedForm;
     use super::*;
     use crate::sandbox::credential;
 

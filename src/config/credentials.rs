@@ -1,26 +1,27 @@
 //! Who signs: `[[credentials]]` and the two environment variables of the simplest case.
 
-use std::fs;
+use std::sync::Arc;
 
 use super::source::{Reader, Sources};
 use super::{APP_ID, APP_KEY};
-use crate::sunmi::params::AppKey;
-use crate::sunmi::{Credential, Credentials};
+use crate::reload::{self, Origin};
+use crate::sunmi::{Credential, Credentials, KeyRing};
 use crate::trade::Identifier;
 
 pub(super) fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credentials {
-    let mut all: Vec<Credential> = reader
-        .tables("credentials")
-        .iter()
-        .filter_map(|prefix| credential(reader, prefix))
-        .collect();
+    let tables = reader.tables("credentials");
+    let mut all: Vec<Credential> =
+        tables.iter().filter_map(|prefix| credential(reader, prefix)).collect();
     if let Some(credential) = of_env(reader, sources) {
         all.insert(0, credential);
     }
+    let in_env = [APP_ID, APP_KEY].into_iter().any(|name| in_env(sources, name).is_some());
+    let given = tables.len() + usize::from(in_env);
     let default = reader.text("default_app_id");
     let default = default.and_then(|id| identifier(reader, "default_app_id", id));
     if let Some(default) = &default {
-        let known = all.iter().any(|credential| credential.app_id == *default);
+        // One that is at fault may be the one that is meant.
+        let known = all.len() < given || all.iter().any(|it| it.app_id == *default);
         reader.check(known, "default_app_id", "must be the app_id of one of the credentials");
     }
     for (at, credential) in all.iter().enumerate() {
@@ -31,12 +32,12 @@ pub(super) fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Cre
             "must not have an app_id twice, SUNMI_TRADE_APP_ID included",
         );
     }
-    if all.is_empty() && sandbox {
+    if given == 0 && sandbox {
         let credential = crate::sandbox::credential();
         note(reader, &credential);
         all.push(credential);
     }
-    if all.is_empty() {
+    if given == 0 && !sandbox {
         let rule = format!("none are set: set {APP_ID} and {APP_KEY}, or [[credentials]]");
         reader.fault("credentials", rule);
     }
@@ -51,27 +52,34 @@ fn credential(reader: &mut Reader, prefix: &str) -> Option<Credential> {
     let one = reader.has(&key) != reader.has(&file);
     reader.check(one, &key, "is required, or app_key_file, and not both");
     let app_id = reader.text(&id).and_then(|text| identifier(reader, &id, text));
-    let (key, from) = (reader.secret(&key), reader.text(&file));
-    let key = match (key, from) {
-        (Some(key), _) => Some(key),
-        (None, Some(path)) => key_from_file(reader, &file, &path),
-        (None, None) => None,
+    let (text, path) = (reader.secret(&key), reader.text(&file));
+    let (keys, file) = match (text, path) {
+        (Some(text), _) => (keys(reader, &key, &text)?, None),
+        (None, Some(path)) => {
+            let (keys, origin) = keys_of_file(reader, &file, &path)?;
+            (keys, Some(origin))
+        }
+        (None, None) => return None,
     };
-    Some(Credential { app_id: app_id?, app_key: AppKey::new(key?) })
+    Some(Credential { app_id: app_id?, keys: Arc::new(keys), file })
 }
 
 pub(super) fn of_env(reader: &mut Reader, sources: &Sources) -> Option<Credential> {
-    let id = sources.env.get(APP_ID).filter(|id| !id.is_empty());
-    let key = sources.env.get(APP_KEY).filter(|key| !key.is_empty());
+    let (id, key) = (in_env(sources, APP_ID), in_env(sources, APP_KEY));
     match (id, key) {
         (Some(_), None) => reader.fault(APP_KEY, format!("is required with {APP_ID}")),
         (None, Some(_)) => reader.fault(APP_ID, format!("is required with {APP_KEY}")),
         (None, None) | (Some(_), Some(_)) => {}
     }
-    let app_id = identifier(reader, APP_ID, id?.clone())?;
-    let credential = Credential { app_id, app_key: AppKey::new(key?.clone()) };
+    let app_id = id.and_then(|id| identifier(reader, APP_ID, id.clone()));
+    let keys = key.and_then(|key| keys(reader, APP_KEY, key));
+    let credential = Credential { app_id: app_id?, keys: Arc::new(keys?), file: None };
     note(reader, &credential);
     Some(credential)
+}
+
+fn in_env<'a>(sources: &'a Sources, name: &str) -> Option<&'a String> {
+    sources.env.get(name).filter(|text| !text.is_empty())
 }
 
 /// Shows one that is not of a table as if it were.
@@ -87,16 +95,17 @@ pub(super) fn identifier(reader: &mut Reader, key: &str, text: String) -> Option
     id
 }
 
-fn key_from_file(reader: &mut Reader, key: &str, file: &str) -> Option<String> {
-    match fs::read_to_string(file) {
-        Ok(text) if text.trim().is_empty() => {
-            reader.fault(key, "names a file that is empty");
-            None
-        }
-        Ok(text) => Some(text.trim().to_owned()),
-        Err(error) => {
-            reader.fault(key, format!("names a file that cannot be read: {}", error.kind()));
-            None
-        }
-    }
+fn keys(reader: &mut Reader, key: &str, text: &str) -> Option<KeyRing> {
+    let keys = KeyRing::parse(text.as_bytes());
+    keys.map_err(|rule| reader.fault(key, rule.to_string())).ok()
+}
+
+fn keys_of_file(reader: &mut Reader, key: &str, file: &str) -> Option<(KeyRing, Origin)> {
+    let read = reload::read(vec![file.into()])
+        .map_err(|error| format!("names a file that cannot be read: {}", error.why))
+        .and_then(|(contents, origin)| {
+            let keys = KeyRing::parse(&contents.concat());
+            keys.map(|keys| (keys, origin)).map_err(|rule| format!("names a file that {rule}"))
+        });
+    read.map_err(|rule| reader.fault(key, rule)).ok()
 }

@@ -6,6 +6,7 @@
 //! may show refunds late; and refunds may take time, and fail in the end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ pub use order::{Kind, Order};
 
 use super::codes::{required, words};
 use super::samples;
-use crate::sunmi::Credential;
-use crate::sunmi::params::{AppKey, Params, SIGN};
+use crate::sunmi::params::{Params, SIGN};
+use crate::sunmi::{Credential, KeyRing};
 use order::day_in_china;
 
 /// Orders numbered so are answered with the code that follows, whatever is asked.
@@ -116,7 +117,7 @@ pub struct Execution {
 /// The books.
 #[derive(Debug)]
 pub struct Book {
-    keys: BTreeMap<String, AppKey>,
+    keys: BTreeMap<String, Arc<KeyRing>>,
     orders: Vec<Order>,
     cards: Vec<Card>,
     executions: Vec<Execution>,
@@ -127,11 +128,12 @@ pub struct Book {
 }
 
 impl Book {
-    /// Books with the sample and demo orders, for who signs with one of these.
+    /// Books with the sample and demo orders, for who signs with a key of these
+    /// that is then in force.
     pub fn new<'a>(credentials: impl IntoIterator<Item = &'a Credential>, now: i64) -> Self {
         let keys = credentials
             .into_iter()
-            .map(|credential| (credential.app_id.to_string(), credential.app_key.clone()))
+            .map(|credential| (credential.app_id.to_string(), Arc::clone(&credential.keys)))
             .collect();
         Self {
             keys,
@@ -196,10 +198,10 @@ impl Book {
                 return Err(Reply::missing(missing));
             }
         }
-        let key = self.keys.get(&form["app_id"]).ok_or_else(|| Reply::refusal("20001"))?;
+        let keys = self.keys.get(&form["app_id"]).ok_or_else(|| Reply::refusal("20001"))?;
         let params: Params =
             form.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        if params.signature(key) != form[SIGN] {
+        if !keys.any(|key| params.signature(key) == form[SIGN]) {
             return Err(Reply::refusal("E05"));
         }
         let numbers = ["misId", "orderId", "platformId", "oriMisId", "oriOrderId", "oriPlatformId"];

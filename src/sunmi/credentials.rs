@@ -1,15 +1,20 @@
 //! Who can sign: `app_id`s and their keys.
 
-use super::params::AppKey;
+use std::sync::Arc;
+
+use super::key_ring::KeyRing;
+use crate::reload::{Kind, Origin, Watched};
 use crate::trade::{AppIds, Identifier};
 
-/// An `app_id` and its key.
+/// An `app_id` and its keys.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The identity.
     pub app_id: Identifier,
-    /// What signs for it.
-    pub app_key: AppKey,
+    /// What signs for it. Clones share it.
+    pub keys: Arc<KeyRing>,
+    /// The file that the keys were read from, if they were.
+    pub file: Option<Origin>,
 }
 
 /// The configured credentials.
@@ -17,6 +22,18 @@ pub struct Credential {
 pub struct Credentials {
     all: Vec<Credential>,
     default: Option<Identifier>,
+}
+
+impl Credential {
+    /// Replaces its keys when their file changes.
+    fn watched(&self) -> Option<Watched> {
+        let (file, keys) = (self.file.clone()?, Arc::clone(&self.keys));
+        Some(Watched::new(
+            Kind::AppKey,
+            file,
+            move |contents| Ok(keys.replace(&contents.concat())?),
+        ))
+    }
 }
 
 impl Credentials {
@@ -46,9 +63,14 @@ impl Credentials {
         self.all.iter()
     }
 
-    /// The key of this identity.
-    pub(super) fn key(&self, app_id: &Identifier) -> Option<&AppKey> {
+    /// The files with keys, each to replace the keys that came from it.
+    pub fn watched(&self) -> impl Iterator<Item = Watched> {
+        self.all.iter().filter_map(Credential::watched)
+    }
+
+    /// The keys of this identity.
+    pub(super) fn keys(&self, app_id: &Identifier) -> Option<&KeyRing> {
         let credential = self.all.iter().find(|credential| credential.app_id == *app_id)?;
-        Some(&credential.app_key)
+        Some(&credential.keys)
     }
 }

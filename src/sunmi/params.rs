@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
@@ -68,14 +69,19 @@ impl<N: Into<Cow<'static, str>>, V: Into<String>> FromIterator<(N, V)> for Param
     }
 }
 
-/// The key that signs for an `app_id`. It cannot be printed.
+/// The key that signs for an `app_id`. It cannot be printed. Clones share it.
 #[derive(Clone, Debug)]
-pub struct AppKey(SecretString);
+pub struct AppKey(Arc<SecretString>);
 
 impl AppKey {
     /// A key as Sunmi gave it.
     pub fn new(key: impl Into<SecretString>) -> Self {
-        Self(key.into())
+        Self(Arc::new(key.into()))
+    }
+
+    /// Whether it is the same key.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
     }
 }
 

@@ -47,8 +47,8 @@ fn an_id_and_a_key_are_enough_and_the_key_is_redacted() {
 fn half_a_pair_of_credentials_is_a_fault() {
     for (given, missing) in [(0, "SUNMI_TRADE_APP_KEY"), (1, "SUNMI_TRADE_APP_ID")] {
         let ran = run(&["serve"], &CREDENTIALS[given..=given]);
-        let faults = ran.faults();
-        assert_eq!(faults[0], format!("{missing}: is required with {}", CREDENTIALS[given].0));
+        let fault = format!("{missing}: is required with {}", CREDENTIALS[given].0);
+        assert_eq!(ran.faults(), [fault]);
         assert!(!ran.stderr.contains(SECRET));
     }
 }
@@ -296,13 +296,46 @@ fn keys_come_from_files_too() {
     assert_eq!(printed.matches("[redacted]").count(), 1);
     assert_eq!(line(&printed, "app_key_file"), format!("app_key_file = \"{}\"", key.display()));
 
-    let text = credential("app-2", &empty) + &credential("app-3", "no/such/key".as_ref());
-    let ran = check("key-files-bad", &text, &[], &[]);
-    assert_eq!(
-        ran.faults(),
-        [
-            "credentials[0].app_key_file: names a file that is empty",
-            "credentials[1].app_key_file: names a file that cannot be read: entity not found",
-        ]
-    );
+    let paths: [&std::path::Path; 6] = [
+        &empty,
+        &file("config-three.key", format!("{SECRET}\n{SECRET}\n{SECRET}\n")),
+        &file("config-bytes.key", b"\xFF"),
+        &file("config-long.key", [b'x'; (1 << 20) + 1]),
+        "no/such/key".as_ref(),
+        "/dev/null".as_ref(),
+    ];
+    let text: String = paths.iter().map(|path| credential("app-3", path)).collect();
+    let path = file("key-files-bad.toml", &text);
+    let ran = run(&["check-config", "--config", path.to_str().unwrap()], &[]);
+    let rules = [
+        "that must hold one key, or two during rotation, one a line",
+        "that must hold one key, or two during rotation, one a line",
+        "that must be UTF-8",
+        "that cannot be read: longer than 1 MiB",
+        "that cannot be read: entity not found",
+        "that cannot be read: not a regular file",
+    ];
+    let fault = |(at, rule)| format!("credentials[{at}].app_key_file: names a file {rule}");
+    assert_eq!(ran.faults(), rules.iter().enumerate().map(fault).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_keys_are_a_rotation_and_three_are_a_fault() {
+    let env = |keys: &'static str| [CREDENTIALS[0], ("SUNMI_TRADE_APP_KEY", keys)];
+    let printed = run(&["check-config"], &env("old\nnew\n")).printed();
+    assert_eq!(line(&printed, "app_key"), r#"app_key = "[redacted]""#);
+    let ran = run(&["check-config"], &env("one\ntwo\nthree"));
+    let rule = "must hold one key, or two during rotation, one a line";
+    assert_eq!(ran.faults(), [format!("SUNMI_TRADE_APP_KEY: {rule}")]);
+    let text = "default_app_id = 'app-2'\n[[credentials]]\napp_id = 'app-2'\napp_key = ' '";
+    let ran = check("blank-key", text, &[], &[]);
+    assert_eq!(ran.faults(), [format!("credentials[0].app_key: {rule}")]);
+}
+
+#[test]
+fn an_app_id_at_fault_is_the_only_fault() {
+    let env = [("SUNMI_TRADE_APP_ID", "with blanks"), CREDENTIALS[1]];
+    let ran = run(&["check-config"], &env);
+    let faults = ran.faults();
+    assert!(faults.len() == 1 && faults[0].starts_with("SUNMI_TRADE_APP_ID: "), "{faults:?}");
 }

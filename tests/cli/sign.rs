@@ -8,6 +8,9 @@ const KEY: &str = "dd3ac24736589ae17d333e362859bf4c";
 const VECTOR: [&str; 5] =
     ["sign", "timestamp=1589277365", "shop_id=1", "msn=NT1234DF23456", "app_id=sm5b9b4daef3463"];
 
+/// What a text of keys must do.
+const KEYS: &str = "must hold one key, or two during rotation, one a line";
+
 const EXPECTED: &str = "\
 string to sign: app_id=sm5b9b4daef3463&msn=NT1234DF23456&shop_id=1&timestamp=1589277365<app key>
 sign: 946720303FEFF4516626A4431D2753CA
@@ -20,8 +23,8 @@ fn the_published_vector_comes_out_with_the_key_masked() {
 }
 
 #[test]
-fn the_key_may_come_from_a_file_which_wins() {
-    let path = file("sign.key", format!("{KEY}\n"));
+fn the_key_may_come_from_a_file_which_wins_and_of_two_the_first_signs() {
+    let path = file("sign.key", format!("{KEY}\nthe next key\n"));
     let path = path.to_str().unwrap();
     let args = [&VECTOR[..], &["--app-key-file", path]].concat();
     let printed = run(&args, &[("SUNMI_TRADE_APP_KEY", "another")]).printed();
@@ -48,7 +51,7 @@ fn without_a_key_there_is_no_signature() {
     let path = file("empty.key", "\n");
     let args = [&VECTOR[..], &["--app-key-file", path.to_str().unwrap()]].concat();
     let ran = run(&args, &[("SUNMI_TRADE_APP_KEY", KEY)]);
-    assert_eq!(ran.faults(), [format!("--app-key-file {}: is empty", path.display())]);
+    assert_eq!(ran.faults(), [format!("--app-key-file {}: {KEYS}", path.display())]);
 }
 
 #[test]

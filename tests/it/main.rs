@@ -30,6 +30,8 @@ mod repeats;
 mod resolution;
 mod commit;
 mod measures;
+mod two_keys;
+mod rotation;
 mod connections;
 mod deadlines;
 mod limits;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::sandbox::credential;
+use crate::sunmi::params::AppKey;
 
 const NOW: i64 = 1_700_000_000;
 
@@ -8,13 +9,17 @@ fn book() -> Book {
 }
 
 fn signed(pairs: &[(&str, &str)]) -> Form {
+    signed_with(&credential().keys.preferred(), pairs)
+}
+
+fn signed_with(key: &AppKey, pairs: &[(&str, &str)]) -> Form {
     let mut form: Form = [("app_id", "sandbox"), ("msn", "M1"), ("charset", "utf8")]
         .iter()
         .chain(pairs)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let params: Params = form.clone().into_iter().collect();
-    form.insert(SIGN.to_owned(), params.signature(&credential().app_key));
+    form.insert(SIGN.to_owned(), params.signature(key));
     form
 }
 
@@ -143,6 +148,20 @@ fn a_wrong_signature_is_refused_and_nothing_happens() {
     form.insert("amount".to_owned(), "101".to_owned());
     assert_eq!(book.handle(Endpoint::Refund, &form, NOW).code, "E05");
     assert!(book.executions().is_empty());
+}
+
+#[test]
+fn every_key_that_is_in_force_is_taken_and_no_other() {
+    let keys = Arc::new(KeyRing::parse(b"old\nnew").unwrap());
+    let credential = Credential { keys: Arc::clone(&keys), ..credential() };
+    let mut book = Book::new([&credential], NOW);
+    let mut code = |key: &str| {
+        let form = signed_with(&AppKey::new(key.to_owned()), &[("orderId", "DEMO-1")]);
+        book.handle(Endpoint::Query, &form, NOW).code
+    };
+    assert_eq!(["old", "new", "newer"].map(&mut code), ["1", "1", "E05"]);
+    keys.replace(b"newer").unwrap();
+    assert_eq!(["old", "new", "newer"].map(&mut code), ["E05", "E05", "1"]);
 }
 
 #[test]

@@ -1,0 +1,162 @@
+//! Which key signs: that of the `app_id`, and of two keys the one that Sunmi takes.
+
+use sunmi_trade::api::pb;
+use sunmi_trade::config::Sources;
+use tonic::Code;
+
+use crate::calls;
+use crate::form::signature;
+use crate::server::{
+    APP_ID, BRIEF, Server, impatient, query, refund, refund_within, settings, with,
+};
+use crate::upstream::{Answer, QUERY, REFUND, Seen, Upstream};
+
+/// Settings with an old and a new key, and without retries.
+fn both(upstream: &Upstream) -> Sources {
+    let keys = "\n old key \n\nnew key\n";
+    let env = [("SUNMI_TRADE_APP_KEY", keys), ("SUNMI_TRADE__RETRY__MAX_ATTEMPTS", "1")];
+    with(settings(upstream.address), &env)
+}
+
+fn rejected() -> Answer {
+    calls::code("E05", "验签失败")
+}
+
+/// Which of these keys signed a request.
+pub(crate) fn signer<'a>(seen: &Seen, keys: &[&'a str]) -> &'a str {
+    let signed = keys.iter().find(|key| signature(&seen.form, key) == seen.form["sign"]);
+    signed.unwrap_or_else(|| panic!("none of {keys:?} signed {seen:?}"))
+}
+
+/// The paths and signers of all requests so far, but for looks for refunds.
+fn signers(upstream: &Upstream) -> Vec<(String, &'static str)> {
+    let signed = |seen: Seen| {
+        let key = signer(&seen, &["old key", "new key"]);
+        (seen.path, key)
+    };
+    upstream.seen().into_iter().map(signed).collect()
+}
+
+fn posts(posts: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+    posts.iter().map(|(path, key)| ((*path).to_owned(), *key)).collect()
+}
+
+#[tokio::test]
+async fn the_other_key_signs_at_once_what_the_first_was_rejected_for_and_all_that_follows() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&both(&upstream)).await;
+    upstream.next(QUERY, rejected()).always(QUERY, calls::paid());
+    query(&server, calls::query("O1")).await.unwrap();
+    assert_eq!(signers(&upstream), posts(&[(QUERY, "old key"), (QUERY, "new key")]));
+    let mut sent = upstream.seen().into_iter().map(|mut seen| {
+        seen.form.remove("sign");
+        seen.form
+    });
+    assert_eq!(sent.next(), sent.next());
+
+    upstream.take_paths();
+    query(&server, calls::query("O2")).await.unwrap();
+    assert_eq!(signers(&upstream), posts(&[(QUERY, "new key")]));
+
+    // And back, should Sunmi change its mind.
+    upstream.take_paths();
+    upstream.next(QUERY, rejected());
+    query(&server, calls::query("O3")).await.unwrap();
+    query(&server, calls::query("O4")).await.unwrap();
+    let expected = [(QUERY, "new key"), (QUERY, "old key"), (QUERY, "old key")];
+    assert_eq!(signers(&upstream), posts(&expected));
+}
+
+#[tokio::test]
+async fn a_refund_that_was_rejected_for_its_key_is_sent_once_more_with_the_other() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&both(&upstream)).await;
+    upstream.next(REFUND, rejected()).always(REFUND, calls::refunded());
+    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
+    assert_eq!(refunded.evidence(), pb::RefundEvidence::Reply);
+    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key"), (REFUND, "new key")]));
+    assert!(refund(&server, calls::refund("R1")).await.unwrap().replayed);
+    upstream.assert_sent("R1", 2, "once with each key");
+}
+
+/// Only the rejection tells that nothing was processed.
+#[tokio::test]
+async fn a_refund_in_doubt_after_the_other_key_is_a_doubt_and_is_not_sent_again() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&impatient(both(&upstream))).await;
+    upstream.next(REFUND, rejected()).next(REFUND, Answer::BytesThenReset(vec![]));
+    upstream.always(REFUND, calls::refunded()).always(QUERY, calls::not_found());
+    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(failure.attempts(), Some(2));
+    upstream.assert_sent("R1", 2, "a doubt");
+}
+
+#[tokio::test]
+async fn two_keys_that_are_both_rejected_are_a_rejection_after_two_attempts() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&both(&upstream)).await;
+    upstream.always(QUERY, rejected()).always(REFUND, rejected());
+    for _ in 0..2 {
+        let failure = query(&server, calls::query("O1")).await.unwrap_err();
+        assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", ""));
+        assert_eq!((failure.attempts(), failure.sunmi_code.as_deref()), (Some(2), Some("E05")));
+        assert_eq!(signers(&upstream), posts(&[(QUERY, "old key"), (QUERY, "new key")]));
+        upstream.take_paths();
+    }
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", "NOT_APPLIED"));
+    assert_eq!(failure.attempts(), Some(2));
+    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key"), (REFUND, "new key")]));
+}
+
+/// A gateway that fails has not looked at the signature.
+#[tokio::test]
+async fn the_other_key_is_preferred_only_once_sunmi_itself_has_taken_it() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&impatient(both(&upstream))).await;
+    let gateway = crate::upstream::reply("502 Bad Gateway", &[], b"");
+    for answer in [Answer::Bytes(gateway), Answer::BytesThenReset(vec![])] {
+        upstream.next(QUERY, rejected()).next(QUERY, answer);
+        query(&server, calls::query("O1")).await.unwrap_err();
+        assert_eq!(signers(&upstream), posts(&[(QUERY, "old key"), (QUERY, "new key")]));
+        upstream.take_paths();
+    }
+    // A refusal of another kind comes after the signature.
+    upstream.next(QUERY, rejected()).next(QUERY, calls::not_found()).always(QUERY, calls::paid());
+    query(&server, calls::query("O1")).await.unwrap_err();
+    query(&server, calls::query("O1")).await.unwrap();
+    let expected = [(QUERY, "old key"), (QUERY, "new key"), (QUERY, "new key")];
+    assert_eq!(signers(&upstream), posts(&expected));
+}
+
+#[tokio::test]
+async fn each_app_id_signs_with_its_own_key_and_the_default_where_none_is_named() {
+    let upstream = Upstream::start().await;
+    let file = r#"
+        default_app_id = "app-3"
+        [[credentials]]
+        app_id = "app-2"
+        app_key = "key 2"
+        [[credentials]]
+        app_id = "app-3"
+        app_key = "key 3"
+    "#;
+    let env = [("SUNMI_TRADE_APP_KEY", "key 1")];
+    let sources = Sources { file: Some(file.to_owned()), ..with(settings(upstream.address), &env) };
+    let server = Server::start(&sources).await;
+    upstream.always(QUERY, calls::paid()).always(REFUND, calls::refunded());
+    let table = [(APP_ID, APP_ID, "key 1"), ("app-2", "app-2", "key 2"), ("", "app-3", "key 3")];
+    for (named, signs, key) in table {
+        let request = pb::QueryRequest { app_id: named.to_owned(), ..calls::query("O1") };
+        query(&server, request).await.unwrap();
+        let seen = upstream.seen().pop().unwrap();
+        assert_eq!(seen.form["app_id"], signs);
+        assert_eq!(signer(&seen, &["key 1", "key 2", "key 3"]), key);
+    }
+    let request = pb::RefundRequest { app_id: "app-2".to_owned(), ..calls::refund("R1") };
+    refund(&server, request).await.unwrap();
+    assert_eq!(signer(&upstream.seen().pop().unwrap(), &["key 1", "key 2", "key 3"]), "key 2");
+    let request = pb::QueryRequest { app_id: "app-4".to_owned(), ..calls::query("O1") };
+    assert_eq!(query(&server, request).await.unwrap_err().code, Code::InvalidArgument);
+}
