@@ -300,7 +300,7 @@ fn keys_come_from_files_too() {
         &empty,
         &file("config-three.key", format!("{SECRET}\n{SECRET}\n{SECRET}\n")),
         &file("config-bytes.key", b"\xFF"),
-        &file("config-long.key", [b'x'; (1 << 20) + 1]),
+        &file("config-long.key", vec![b'x'; (1 << 20) + 1]),
         "no/such/key".as_ref(),
         "/dev/null".as_ref(),
     ];

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 
-use super::{PATIENCE, program, run, signal};
+use super::{PATIENCE, file, program, run, signal};
 
 /// A running process, ended with the test.
 struct Running {
@@ -25,18 +25,25 @@ impl Running {
         Self { child, log }
     }
 
-    /// Reads the log up to the line that has this field, and returns its value.
-    fn logged(&mut self, field: &str) -> String {
+    /// Reads the log up to the line that has this text.
+    fn read_to(&mut self, text: &str) -> String {
         let mut seen = String::new();
         loop {
             let from = seen.len();
             let read = self.log.read_line(&mut seen).expect("the log can be read");
-            assert!(read > 0, "it ended without {field}:\n{seen}");
+            assert!(read > 0, "it ended without {text}:\n{seen}");
             assert!(!seen.contains('\u{1b}'), "no colours in a pipe: {seen:?}");
-            if let Some((_, rest)) = seen[from..].split_once(field) {
-                return rest.split_whitespace().next().expect("a value").to_owned();
+            if seen[from..].contains(text) {
+                return seen;
             }
         }
+    }
+
+    /// Reads the log up to the line that has this field, and returns its value.
+    fn logged(&mut self, field: &str) -> String {
+        let seen = self.read_to(field);
+        let (_, rest) = seen.rsplit_once(field).expect("it has been read");
+        rest.split_whitespace().next().expect("a value").to_owned()
     }
 
     fn terminate(&self) {
@@ -138,4 +145,34 @@ fn the_sandbox_on_its_own_shows_its_books_and_ends_well_when_told() {
 
     sandbox.terminate();
     assert_eq!(sandbox.end().0, Some(0));
+}
+
+#[test]
+fn a_key_file_that_changes_is_told_by_its_name_and_the_rule_and_never_by_a_key() {
+    let key = file("reload.key", "s3cret");
+    let settings = format!(
+        "reload_interval = '10ms'\n[[credentials]]\napp_id = 'app-1'\napp_key_file = '{}'",
+        key.display()
+    );
+    let settings = file("reload.toml", settings);
+    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let args = ["serve", "--sandbox", "--config", settings.to_str().unwrap()];
+    let mut server = Running::start(&[&args[..], &ports].concat());
+    let mut log = server.read_to("serving ");
+    for (text, told) in [
+        ("s3cret-1\ns3cret-2\ns3cret-3", "must hold one key, or two during rotation, one a line"),
+        ("s3cret-4", "changed, and in force"),
+    ] {
+        // Complete when it is seen.
+        let other = file("reload.key.new", text);
+        std::fs::rename(other, &key).unwrap();
+        let seen = server.read_to(told);
+        let line = seen.lines().last().unwrap();
+        assert!(line.contains("kind=\"app_key\"") && line.contains("reload.key"), "{line}");
+        log += &seen;
+    }
+    server.terminate();
+    log += &server.end().1;
+    assert!(!log.contains("s3cret"), "{log}");
+    assert_eq!(log.matches("must hold").count(), 1, "{log}");
 }
