@@ -255,7 +255,7 @@ mod tests {
     const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
 
     fn tokens(text: &str) -> Option<Tokens> {
-        Tokens::parse(&vec![text.as_bytes().to_vec()])
+        Tokens::parse(&vec![text.as_bytes().to_vec()].into())
     }
 
     #[test]

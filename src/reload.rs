@@ -80,7 +80,7 @@ impl Watched {
     fn look(&mut self, counts: &Counts) {
         let (look, contents) = match files::contents(&self.origin.files) {
             Ok(contents) => (Ok(Fingerprint::of(&contents)), contents),
-            Err(error) => (Err(error), Contents::new()),
+            Err(error) => (Err(error), Contents::default()),
         };
         let settled = self.last == look;
         self.last = look.clone();

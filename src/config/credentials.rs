@@ -104,7 +104,7 @@ fn keys_of_file(reader: &mut Reader, key: &str, file: &str) -> Option<(KeyRing, 
     let read = reload::read(vec![file.into()])
         .map_err(|error| format!("names a file that cannot be read: {}", error.why))
         .and_then(|(contents, origin)| {
-            let keys = KeyRing::parse(&contents.concat());
+            let keys = KeyRing::parse(contents.first().map_or(&[], Vec::as_slice));
             keys.map(|keys| (keys, origin)).map_err(|rule| format!("names a file that {rule}"))
         });
     read.map_err(|rule| reader.fault(key, rule)).ok()

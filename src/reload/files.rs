@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use secrecy::zeroize::Zeroizing;
 use sha2::{Digest, Sha256};
 
 /// The longest file that is read, in bytes. Keys and certificates have a few KiB.
 const MAX_FILE: u64 = 1 << 20;
 
-/// What the files held, in their order.
-pub type Contents = Vec<Vec<u8>>;
+/// What the files held, in their order. It is wiped when it is dropped: it may be secret.
+pub type Contents = Zeroizing<Vec<Vec<u8>>>;
 
 /// Files, and what they held when they were read: as a digest, because it may be a secret.
 #[derive(Clone, Debug)]
@@ -49,16 +50,19 @@ pub(super) fn contents(files: &[PathBuf]) -> Result<Contents, Unreadable> {
     let read = |file: &PathBuf| {
         content(file).map_err(|why| Unreadable { file: file.clone(), why: why.to_string() })
     };
-    files.iter().map(read).collect()
+    let contents: Result<Vec<_>, _> = files.iter().map(read).collect();
+    contents.map(Zeroizing::new)
 }
 
 fn content(file: &PathBuf) -> Result<Vec<u8>, io::Error> {
     let plain = |error: io::Error| io::Error::from(error.kind());
     // Asked first: to open a pipe would wait for somebody to write to it.
-    if !fs::metadata(file).map_err(plain)?.is_file() {
+    let metadata = fs::metadata(file).map_err(plain)?;
+    if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut content = Vec::new();
+    // All of it and a byte to spare: a vector that grows leaves copies behind.
+    let mut content = Vec::with_capacity(metadata.len().min(MAX_FILE) as usize + 1);
     let read = File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut content));
     match read.map_err(plain)? as u64 {
         ..=MAX_FILE => Ok(content),
@@ -69,7 +73,7 @@ fn content(file: &PathBuf) -> Result<Vec<u8>, io::Error> {
 impl Fingerprint {
     pub(super) fn of(contents: &Contents) -> Self {
         let mut digest = Sha256::new();
-        for content in contents {
+        for content in contents.iter() {
             // With its length, so that no content can be that of two files.
             digest.update((content.len() as u64).to_le_bytes());
             digest.update(content);

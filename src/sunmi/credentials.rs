@@ -28,11 +28,9 @@ impl Credential {
     /// Replaces its keys when their file changes.
     fn watched(&self) -> Option<Watched> {
         let (file, keys) = (self.file.clone()?, Arc::clone(&self.keys));
-        Some(Watched::new(
-            Kind::AppKey,
-            file,
-            move |contents| Ok(keys.replace(&contents.concat())?),
-        ))
+        Some(Watched::new(Kind::AppKey, file, move |contents| {
+            Ok(keys.replace(contents.first().map_or(&[], Vec::as_slice))?)
+        }))
     }
 }
 
