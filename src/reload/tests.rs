@@ -83,7 +83,7 @@ fn what_cannot_be_used_is_tried_once_until_it_changes() {
     pair.write("two", "worse and bad");
     assert_eq!(pair.looks(5), (vec![], (0, 2, true)));
     pair.write("two", "fine");
-    assert_eq!(pair.looks(5), (vec!["a+fine".to_owned()], (1, 2, false)));
+    assert_eq!(pair.looks(2), (vec!["a+fine".to_owned()], (1, 2, false)));
     // What was in force all the time is nothing new.
     pair.write("two", "bad");
     assert_eq!(pair.looks(5), (vec![], (1, 3, true)));
