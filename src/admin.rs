@@ -12,7 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
-use crate::error::Chain;
+use crate::error::{BoxError, Chain};
 use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics};
 
@@ -66,13 +66,13 @@ async fn ready(State(seen): State<Seen>) -> (StatusCode, &'static str) {
 
 /// Fails if the ledger does: a scrape that fails is seen, a stale number is not.
 async fn measure(State(seen): State<Seen>) -> impl IntoResponse {
-    match seen.ledger.doubts().await {
-        Ok(doubts) => {
-            let text = seen.metrics.encode(doubts);
-            (StatusCode::OK, [(CONTENT_TYPE, metrics::CONTENT_TYPE)], text)
-        }
+    let measured: Result<String, BoxError> =
+        async { seen.metrics.encode(seen.ledger.doubts().await?) }.await;
+    match measured {
+        Ok(text) => (StatusCode::OK, [(CONTENT_TYPE, metrics::CONTENT_TYPE)], text),
         Err(error) => {
-            tracing::warn!(error = %Chain(&error), "the ledger could not be measured");
+            let error = Chain(error.as_ref());
+            tracing::warn!(%error, "the ledger could not be measured");
             let text = "the ledger cannot be read\n".to_owned();
             (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "text/plain")], text)
         }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
-use crate::metrics::Metrics;
 use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
 use crate::trade::{AppIds, Operation};
@@ -22,12 +21,14 @@ mod edge;
 mod gate;
 pub mod pb;
 mod status;
+mod unknown;
 mod who;
 
 use call::Call;
 use edge::Edge;
 pub use gate::Gate;
 use pb::trade_service_server::{TradeService, TradeServiceServer};
+pub use unknown::CountUnknown;
 
 /// The longest request that is read, in bytes. A real one has less than 1 KiB.
 pub const MAX_REQUEST: usize = 64 << 10;
@@ -42,13 +43,12 @@ pub struct Trades {
     app_ids: AppIds,
     client: Arc<Client>,
     refunds: Refunds,
-    metrics: Arc<Metrics>,
 }
 
 impl Trades {
     /// Reads go to `client`, refunds to `refunds`.
-    pub fn new(client: Arc<Client>, refunds: Refunds, metrics: Arc<Metrics>) -> Self {
-        Self { app_ids: client.app_ids(), client, refunds, metrics }
+    pub fn new(client: Arc<Client>, refunds: Refunds) -> Self {
+        Self { app_ids: client.app_ids(), client, refunds }
     }
 
     /// The service as it is served: behind its edge, with its limits.
@@ -76,14 +76,10 @@ impl Trades {
         call: &Call,
         request: pb::RefundRequest,
     ) -> Result<Answered<pb::RefundResponse>, Error> {
-        let allowed =
-            convert::refund(request, &self.app_ids).and_then(|refund| call.may_refund(refund));
-        let answer = match allowed {
-            Ok(refund) => self.refunds.refund(refund, call.deadline(), call.begun()).await,
-            Err(refused) => Err(refused),
-        };
-        self.metrics.count_refund(answer.as_ref().map(|answer| &answer.value));
-        Ok(answer?.map(convert::refund_response))
+        let refund = call.may_refund(convert::refund(request, &self.app_ids)?)?;
+        let refunded = self.refunds.refund(refund, call.deadline(), call.begun()).await?;
+        call.refunded(&refunded.value);
+        Ok(refunded.map(convert::refund_response))
     }
 
     async fn swipe_query(

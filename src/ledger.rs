@@ -22,6 +22,7 @@ use sqlx::{AnyPool, AssertSqlSafe};
 use tokio::sync::broadcast;
 
 use crate::error::BoxError;
+use crate::metrics::{LedgerMetrics, Metrics, Pulled, Type};
 use crate::permit::Permit;
 use crate::trade::{Identifier, OrderRef, Refund, Refunded, TradeState};
 
@@ -213,6 +214,7 @@ pub struct Ledger {
     clock: Clock,
     /// Told of each row that this process changes.
     changes: broadcast::Sender<Key>,
+    metrics: LedgerMetrics,
     /// Held while this process lives, where only one process may serve from the ledger.
     _lock: Option<Arc<File>>,
 }
@@ -232,6 +234,21 @@ impl Ledger {
     /// Waits until this process changes the row of `key`, or may have.
     pub fn changes(&self, key: &Key) -> Changes {
         Changes { changed: self.changes.subscribe(), key: key.clone() }
+    }
+
+    /// The same, and what is done with it is measured.
+    ///
+    /// # Errors
+    /// That one is measured by them already.
+    pub fn measured_by(mut self, metrics: &Metrics) -> std::result::Result<Self, BoxError> {
+        self.metrics = metrics.ledger();
+        let pool = self.pool.clone();
+        let connections = ("sunmi_ledger_connections", "Connections to the ledger's database.");
+        metrics.pull(Pulled::new(Type::Gauge, connections, ["state"], move || {
+            let (all, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
+            vec![(["idle"], idle), (["used"], (all - idle).max(0.0))]
+        })?)?;
+        Ok(self)
     }
 
     /// The same ledger as another process has it: by this clock, and told only of the

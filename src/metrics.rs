@@ -1,117 +1,99 @@
-//! Metrics in the OpenMetrics text format, in a registry of each server's own.
+//! Metrics in Prometheus' text format, in a registry of each server's own. `docs/metrics.md`
+//! lists them all.
+//!
+//! Every value of a label is known beforehand: nothing that callers or Sunmi send becomes
+//! one. So the series are there from the start, at zero, and the handles to them are looked
+//! up once.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus::core::Collector;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use url::Url;
 
-use crate::error::{Error, RefundOutcome};
+use crate::error::BoxError;
 use crate::ledger::Doubts;
-use crate::reload::{Counts, Kind};
-use crate::trade::{Refunded, TradeState};
+use crate::reload::Counts;
+use crate::trade::Operation;
+
+mod ledger;
+mod process;
+mod pulled;
+mod refunds;
+mod reloads;
+mod rpc;
+mod upstream;
+
+pub use ledger::{LedgerMetrics, Work};
+pub use pulled::{Pulled, Sample, Type};
+pub use refunds::{Outcome, RefundMetrics};
+pub use rpc::{Rpc, RpcMetrics, number};
+pub use upstream::{Attempt, UpstreamMetrics};
 
 /// The media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How a Refund call was answered.
-const OUTCOMES: [&str; 7] =
-    ["succeeded", "failed", "processing", "replayed", "not_applied", "not_attempted", "unknown"];
+/// The upper bounds of all histograms, in seconds: the usual ones, and up to the longest
+/// deadline.
+const BUCKETS: [f64; 13] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0];
 
 /// What a server counts and measures.
 pub struct Metrics {
     registry: Registry,
-    refunds: Family<[(&'static str, &'static str); 1], Counter>,
-    in_doubt: Gauge,
-    processing: Gauge,
-    oldest_seconds: Gauge,
+    rpcs: RpcMetrics,
+    refunds: RefundMetrics,
+    upstream: UpstreamMetrics,
+    ledger: LedgerMetrics,
     reloads: Arc<Counts>,
-    reload: Family<[(&'static str, &'static str); 2], Counter>,
-    stale: Family<[(&'static str, &'static str); 1], Gauge>,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let metrics = Self {
-            registry: Registry::default(),
-            refunds: Family::default(),
-            in_doubt: Gauge::default(),
-            processing: Gauge::default(),
-            oldest_seconds: Gauge::default(),
-            reloads: Arc::default(),
-            reload: Family::default(),
-            stale: Family::default(),
-        };
-        metrics.registered()
-    }
 }
 
 impl Metrics {
-    fn registered(mut self) -> Self {
-        let registry = &mut self.registry;
-        registry.register(
-            "sunmi_refund",
-            "Refund calls by how they were answered",
-            self.refunds.clone(),
-        );
-        registry.register(
-            "sunmi_refund_unknown_outcome",
-            "Refunds that may have happened, now in the ledger",
-            self.in_doubt.clone(),
-        );
-        registry.register(
-            "sunmi_refund_processing",
-            "Refunds that Sunmi accepted and has not finished, now in the ledger",
-            self.processing.clone(),
-        );
-        registry.register(
-            "sunmi_refund_unresolved_oldest_age_seconds",
-            "How long ago the oldest refund of both kinds was claimed",
-            self.oldest_seconds.clone(),
-        );
-        registry.register(
-            "sunmi_reload",
-            "Files that changed, by whether what they hold now is in force",
-            self.reload.clone(),
-        );
-        registry.register(
-            "sunmi_reload_stale",
-            "Whether what some files hold now is not in force",
-            self.stale.clone(),
-        );
-        for outcome in OUTCOMES {
-            // A series that is there from the start can be watched for its first change.
-            drop(self.refunds.get_or_create(&[("outcome", outcome)]));
-        }
-        self
+    /// Those of a server that calls Sunmi at this address.
+    ///
+    /// # Errors
+    /// None in practice: that two families have one name, or a name is none.
+    pub fn new(upstream: &Url) -> Result<Self, BoxError> {
+        let registry = Registry::new();
+        process::register(&registry)?;
+        let metrics = Self {
+            rpcs: RpcMetrics::new(&registry)?,
+            refunds: RefundMetrics::new(&registry)?,
+            upstream: UpstreamMetrics::new(&registry, upstream)?,
+            ledger: LedgerMetrics::new(&registry)?,
+            reloads: Arc::default(),
+            registry,
+        };
+        reloads::pull(&metrics)?;
+        Ok(metrics)
     }
 
-    /// Counts the answer to a Refund call.
-    pub fn count_refund(&self, answer: Result<&Refunded, &Error>) {
-        let outcome = match answer {
-            Ok(refunded) if refunded.replayed => "replayed",
-            Ok(refunded) => match refunded.trade.state {
-                Some(TradeState::Succeeded) => "succeeded",
-                Some(TradeState::Failed) => "failed",
-                Some(
-                    TradeState::Created
-                    | TradeState::Unpaid
-                    | TradeState::Processing
-                    | TradeState::Ended,
-                )
-                | None => "processing",
-            },
-            Err(error) => match error.fault().refund_outcome() {
-                RefundOutcome::NotApplied => "not_applied",
-                RefundOutcome::NotAttempted => "not_attempted",
-                RefundOutcome::Unknown => "unknown",
-            },
-        };
-        self.refunds.get_or_create(&[("outcome", outcome)]).inc();
+    /// The calls of this method.
+    pub fn rpc(&self, operation: Operation) -> &Rpc {
+        self.rpcs.of(operation)
+    }
+
+    /// The calls of methods that are not there.
+    pub fn unknown_rpc(&self) -> &Rpc {
+        self.rpcs.unknown()
+    }
+
+    /// The answers to Refund calls.
+    pub fn refunds(&self) -> &RefundMetrics {
+        &self.refunds
+    }
+
+    /// The calls to Sunmi.
+    pub fn upstream(&self) -> UpstreamMetrics {
+        self.upstream.clone()
+    }
+
+    /// What is done with the ledger.
+    pub fn ledger(&self) -> LedgerMetrics {
+        self.ledger.clone()
     }
 
     /// Where reloads are counted.
@@ -119,29 +101,21 @@ impl Metrics {
         Arc::clone(&self.reloads)
     }
 
-    fn measure_reloads(&self) {
-        for kind in Kind::ALL {
-            let results = [("ok", self.reloads.loaded(kind)), ("error", self.reloads.failed(kind))];
-            for (result, count) in results {
-                let counter =
-                    self.reload.get_or_create(&[("kind", kind.name()), ("result", result)]);
-                counter.inner().store(count, Ordering::Relaxed);
-            }
-            let stale = self.stale.get_or_create(&[("kind", kind.name())]);
-            stale.set(self.reloads.stale(kind).into());
-        }
+    /// Adds a family whose values are read when they are asked for.
+    ///
+    /// # Errors
+    /// That a family of this name is there.
+    pub fn pull(&self, family: Pulled) -> Result<(), BoxError> {
+        Ok(self.registry.register(Box::new(family))?)
     }
 
     /// All of them, with these doubts.
-    pub fn encode(&self, doubts: Doubts) -> String {
-        self.in_doubt.set(doubts.in_doubt);
-        self.processing.set(doubts.processing);
-        self.oldest_seconds.set(i64::try_from(doubts.oldest.as_secs()).unwrap_or(i64::MAX));
-        self.measure_reloads();
-        let mut text = String::new();
-        // Writing into a string does not fail.
-        let _ = encode(&mut text, &self.registry);
-        text
+    ///
+    /// # Errors
+    /// None in practice: that a family has no name.
+    pub fn encode(&self, doubts: Doubts) -> Result<String, BoxError> {
+        self.refunds.set(doubts);
+        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }
 }
 
@@ -149,4 +123,37 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
+}
+
+/// A family that is in the registry now.
+fn registered<F: Collector + Clone + 'static>(
+    registry: &Registry,
+    family: F,
+) -> prometheus::Result<F> {
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn counters(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    labels: &[&str],
+) -> prometheus::Result<IntGaugeVec> {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histograms(
+    registry: &Registry,
+    opts: HistogramOpts,
+    labels: &[&str],
+) -> prometheus::Result<HistogramVec> {
+    registered(registry, HistogramVec::new(opts.buckets(BUCKETS.to_vec()), labels)?)
 }

@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use url::Url;
 
 use crate::admin::{self, Readiness, Seen};
-use crate::api::{Gate, Trades, pb};
+use crate::api::{CountUnknown, Gate, Trades, pb};
 use crate::config::{Config, Shutdown, Upstream};
 use crate::deadline::Deadline;
 use crate::error::BoxError;
@@ -70,7 +70,10 @@ pub async fn run(
 ) -> Result<(), BoxError> {
     let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
     let base_url = upstream(&config).await?;
-    let client = Arc::new(Client::new(&config.client(base_url), config.credentials.clone())?);
+    let metrics = Arc::new(Metrics::new(&base_url)?);
+    let ledger = ledger.measured_by(&metrics)?;
+    let client = Client::new(&config.client(base_url), config.credentials.clone())?;
+    let client = Arc::new(client.measured_by(&metrics));
     let refund_tasks = TaskTracker::new();
     let refunds = Refunds::new(
         Arc::clone(&client),
@@ -81,16 +84,16 @@ pub async fn run(
     .at_most(config.max_calls as usize);
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
-    let metrics = Arc::new(Metrics::default());
     let mut watched = config.access.watched();
     watched.extend(config.credentials.watched());
     let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
     tokio::spawn(watch);
-    let gate = Gate::new(config.access.clone(), config.deadlines.clone(), config.max_calls);
-    let trades = Trades::new(client, refunds, Arc::clone(&metrics)).into_service(gate);
+    let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
+    let gate = Gate::new(access, deadlines, config.max_calls, Arc::clone(&metrics));
+    let trades = Trades::new(client, refunds).into_service(gate);
 
     let readiness = Readiness::default();
-    let seen = Seen { readiness: readiness.clone(), metrics, ledger };
+    let seen = Seen { readiness: readiness.clone(), metrics: Arc::clone(&metrics), ledger };
     let admin_address = listeners.admin.local_addr()?;
     let admin = tokio::spawn(admin::serve(listeners.admin, seen));
 
@@ -101,6 +104,7 @@ pub async fn run(
         false => (None, None),
     };
     let router = limits(Server::builder())
+        .layer(CountUnknown::new(metrics))
         .add_service(trades)
         .add_service(health_service)
         .add_optional_service(reflection)
@@ -108,7 +112,8 @@ pub async fn run(
 
     let address = listeners.grpc.local_addr()?;
     let incoming = TcpIncoming::from(listeners.grpc).with_nodelay(Some(true));
-    let mut server = tokio::spawn(serve(router, incoming, stop.clone()));
+    let stopped = stop.clone().cancelled_owned();
+    let mut server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
     report(&health, ServingStatus::Serving).await;
     readiness.set(true);
     tracing::info!(%address, admin = %admin_address, "serving");
@@ -179,14 +184,6 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
     for name in HEALTH_NAMES {
         health.set_service_status(name, status).await;
     }
-}
-
-async fn serve(
-    router: Router,
-    incoming: TcpIncoming,
-    stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
-    router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await
 }
 
 /// What a drain acts on.

@@ -14,6 +14,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::deadline::Deadline;
 use crate::error::{Again, BoxError, Error, Fault};
+use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::permit::Permit;
 use crate::retry::{self, Policy};
 use crate::trade::{
@@ -70,6 +71,7 @@ pub struct Client {
     retry: Policy,
     budget: TpsBudget,
     places: Arc<Semaphore>,
+    metrics: UpstreamMetrics,
 }
 
 /// A place among the calls in flight, held while it lives.
@@ -111,7 +113,15 @@ impl Client {
             retry: config.retry.clone(),
             budget: TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE),
             places: Arc::new(Semaphore::new(config.max_in_flight)),
+            metrics: UpstreamMetrics::default(),
         }
+    }
+
+    /// The same, and its calls are measured.
+    #[must_use]
+    pub fn measured_by(mut self, metrics: &Metrics) -> Self {
+        self.metrics = metrics.upstream();
+        self
     }
 
     /// The identities that this client can sign as.
@@ -205,7 +215,7 @@ impl Client {
         let keys = self.credentials.keys(app_id).ok_or_else(|| {
             Error::new(Fault::Internal).because(format!("no key for app_id {app_id}"))
         })?;
-        Ok(Call::new(path(operation), order_field, params, (app_id, keys)))
+        Ok(Call::new(operation, order_field, params, (app_id, keys)))
     }
 
     /// Attempts a call until it is answered, or another attempt is not allowed or would not
@@ -236,17 +246,29 @@ impl Client {
             if pause.is_none() || bounds.send_until.left().is_zero() {
                 return seen.map(|value| Answered { value, attempts }).map_err(counted);
             }
+            self.metrics.retry(call.operation);
         }
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Reply, Error> {
-        match self.wire.post(call.path, call.form()).await {
-            Ok(reply) => reply::read(reply, call.order_field),
-            Err(SendError::NotSent(cause)) => {
-                Err(Error::new(Fault::UpstreamUnreachable).because(cause))
+        let attempt = self.metrics.attempt(call.operation);
+        match self.wire.post(path(call.operation), call.form()).await {
+            Ok(reply) => {
+                let status = reply.status;
+                let (code, reply) = reply::read(reply, call.order_field);
+                attempt.answered(status, code);
+                reply
             }
-            Err(SendError::MaybeSent(cause)) => {
-                Err(Error::new(Fault::UpstreamInterrupted).because(cause))
+            Err(error) => {
+                attempt.failed(error.name());
+                Err(match error {
+                    SendError::NotSent(cause) => {
+                        Error::new(Fault::UpstreamUnreachable).because(cause)
+                    }
+                    SendError::MaybeSent(cause) => {
+                        Error::new(Fault::UpstreamInterrupted).because(cause)
+                    }
+                })
             }
         }
     }
@@ -272,7 +294,15 @@ impl Client {
             retry_after,
             jitter: rand::random(),
         };
-        retry::decide(&self.retry, &failed).filter(|_| self.budget.withdraw())
+        retry::decide(&self.retry, &failed).filter(|_| self.may_retry())
+    }
+
+    fn may_retry(&self) -> bool {
+        let may = self.budget.withdraw();
+        if !may {
+            self.metrics.no_budget();
+        }
+        may
     }
 }
 
@@ -309,7 +339,8 @@ impl<T> Answered<T> {
     }
 }
 
-fn path(operation: Operation) -> &'static str {
+/// Where calls of this kind go, below the address of Sunmi.
+pub(crate) fn path(operation: Operation) -> &'static str {
     match operation {
         Operation::Query => "/v1/trade/query",
         Operation::Refund => "/v1/trade/refund",

@@ -13,9 +13,10 @@ use super::status::status;
 use super::who::Who;
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, Violation};
+use crate::metrics::{self, Metrics, Outcome};
 use crate::refund::Begun;
 use crate::sunmi::Answered;
-use crate::trade::{Identifier, Operation, Refund};
+use crate::trade::{Identifier, Operation, Refund, Refunded};
 
 /// What a call comes to whose caller gave it up.
 const CANCELLED: &str = "CANCELLED";
@@ -33,7 +34,9 @@ struct Known {
     started: Instant,
     who: Who,
     begun: Begun,
+    refunded: OnceLock<Outcome>,
     ended: OnceLock<Ended>,
+    metrics: Arc<Metrics>,
 }
 
 /// How a call ended.
@@ -43,6 +46,8 @@ struct Ended {
     reason: Option<&'static str>,
     sunmi_code: Option<String>,
     attempts: Option<u32>,
+    /// How a refund was answered.
+    outcome: Option<Outcome>,
     /// Why, with all causes.
     error: Option<String>,
 }
@@ -54,7 +59,9 @@ impl Call {
         request_id: String,
         granted: Duration,
         who: Who,
+        metrics: &Arc<Metrics>,
     ) -> Self {
+        metrics.rpc(operation).start();
         Self(Arc::new(Known {
             operation,
             request_id,
@@ -62,17 +69,19 @@ impl Call {
             started: Instant::now(),
             who,
             begun: Begun::default(),
+            refunded: OnceLock::new(),
             ended: OnceLock::new(),
+            metrics: Arc::clone(metrics),
         }))
     }
 
-    /// The call that this request is part of, as its method.
+    /// The call that this request, which was read, is part of, as its method.
     pub(super) fn of<T>(request: &Request<T>, operation: Operation) -> Result<Self, Status> {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(|| status(&Error::new(Fault::Internal), operation, ""))
+        let call = request.extensions().get::<Self>();
+        let internal = || status(&Error::new(Fault::Internal), operation, "");
+        let call = call.cloned().ok_or_else(internal)?;
+        call.0.metrics.rpc(operation).receive();
+        Ok(call)
     }
 
     /// When it must have its answer.
@@ -103,6 +112,11 @@ impl Call {
         Ok(Refund { caller: who.name.clone(), ..refund })
     }
 
+    /// Notes how its refund went.
+    pub(super) fn refunded(&self, refunded: &Refunded) {
+        let _ = self.0.refunded.set(Outcome::of(refunded));
+    }
+
     /// The reply or the status.
     pub(super) fn answer<T>(
         &self,
@@ -115,8 +129,10 @@ impl Call {
                     reason: None,
                     sunmi_code: None,
                     attempts: Some(answer.attempts),
+                    outcome: self.0.refunded.get().copied(),
                     error: None,
                 });
+                self.0.metrics.rpc(self.0.operation).send();
                 Ok(Response::new(answer.value))
             }
             Err(error) => Err(self.refuse(&error)),
@@ -131,6 +147,7 @@ impl Call {
             reason: Some(row.reason),
             sunmi_code: context.sunmi.as_ref().map(|words| words.code.clone()),
             attempts: context.attempts,
+            outcome: Some(error.fault().refund_outcome().into()),
             error: Some(Chain(error).to_string()),
         });
         status(error, self.0.operation, &self.0.request_id)
@@ -151,7 +168,8 @@ impl Call {
     pub(super) fn detailed(&self, response: HttpResponse<Body>) -> HttpResponse<Body> {
         match Status::from_header_map(response.headers()) {
             Some(bare) if bare.code() == Code::Unimplemented => {
-                self.ended(Ended::bare("UNIMPLEMENTED"));
+                let outcome = Some(Outcome::NotAttempted);
+                self.ended(Ended { outcome, ..Ended::bare("UNIMPLEMENTED") });
                 response
             }
             Some(bare) if bare.details().is_empty() => {
@@ -168,10 +186,17 @@ impl Call {
         let _ = self.0.ended.set(end);
     }
 
-    /// Logs how it ended. One that nobody answered was given up by its caller.
-    pub(super) fn log(&self) {
+    /// Counts and logs how it ended. One that nobody answered was given up by its caller.
+    pub(super) fn finish(&self) {
         let known = &self.0;
         let end = known.ended.get_or_init(|| Ended::bare(CANCELLED));
+        known
+            .metrics
+            .rpc(known.operation)
+            .finish(metrics::number(end.code), known.started.elapsed());
+        if let Some(outcome) = end.outcome.filter(|_| known.operation == Operation::Refund) {
+            known.metrics.refunds().count(outcome);
+        }
         tracing::info!(
             rpc = known.operation.name(),
             code = end.code,
@@ -188,6 +213,6 @@ impl Call {
 
 impl Ended {
     fn bare(code: &'static str) -> Self {
-        Self { code, reason: None, sunmi_code: None, attempts: None, error: None }
+        Self { code, reason: None, sunmi_code: None, attempts: None, outcome: None, error: None }
     }
 }

@@ -16,6 +16,7 @@ use tower::Service;
 use super::call::Call;
 use super::commit::{Answer, commit};
 use super::gate::Gate;
+use super::pb::trade_service_server::SERVICE_NAME;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fault};
 use crate::trade::Operation;
@@ -105,12 +106,13 @@ struct Watch(Call);
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.log();
+        self.0.finish();
     }
 }
 
-fn operation(path: &str) -> Option<Operation> {
-    let (_, method) = path.rsplit_once('/')?;
+/// The method of the trade service that has this path.
+pub(super) fn operation(path: &str) -> Option<Operation> {
+    let method = path.strip_prefix('/')?.strip_prefix(SERVICE_NAME)?.strip_prefix('/')?;
     Operation::ALL.into_iter().find(|operation| operation.name() == method)
 }
 

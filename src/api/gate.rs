@@ -14,6 +14,7 @@ use super::who::Who;
 use crate::callers::Access;
 use crate::deadline::{Limits, parse_grpc_timeout};
 use crate::error::{Error, Fault, Violation};
+use crate::metrics::Metrics;
 use crate::trade::Operation;
 
 /// What the trade service is guarded by. Clones share everything.
@@ -25,13 +26,14 @@ struct Rules {
     access: Access,
     deadlines: Limits,
     places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Gate {
-    /// Lets `access` in, with these deadlines, so many at once.
-    pub fn new(access: Access, deadlines: Limits, calls: u32) -> Self {
+    /// Lets `access` in, with these deadlines, so many at once, and has them measured.
+    pub fn new(access: Access, deadlines: Limits, calls: u32, metrics: Arc<Metrics>) -> Self {
         let places = Arc::new(Semaphore::new(calls as usize));
-        Self(Arc::new(Rules { access, deadlines, places }))
+        Self(Arc::new(Rules { access, deadlines, places, metrics }))
     }
 
     /// The call that this request is, and its place among those that are served, or why it is
@@ -48,6 +50,7 @@ impl Gate {
             request_id(request.headers()),
             time.as_ref().copied().unwrap_or_default(),
             who.as_ref().cloned().unwrap_or_default(),
+            &self.0.metrics,
         );
         let admitted = who.and_then(|who| {
             who.may_call(operation)?;

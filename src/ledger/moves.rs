@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Claim, Decision, Key, Ledger, LedgerError, Result, Row, State, millis};
 use crate::deadline::Deadline;
+use crate::metrics::Work;
 use crate::permit::Permit;
 use crate::trade::{Refund, Refunded, TradeState};
 
@@ -22,6 +23,10 @@ impl Ledger {
     /// Claims a refund: durably, before anything is sent. Its owner may send until `ceiling`
     /// has passed, by its own clock, since before the claim.
     pub async fn claim(&self, refund: &Refund, ceiling: Duration) -> Result<Claim> {
+        self.metrics.measure(Work::Claim, self.try_claim(refund, ceiling)).await
+    }
+
+    async fn try_claim(&self, refund: &Refund, ceiling: Duration) -> Result<Claim> {
         // Before the claim, so that the owner's time is over before its lease is.
         let send_until = Deadline::at(Instant::now() + ceiling);
         let lease = millis(ceiling + LEASE_MARGIN);
@@ -95,6 +100,10 @@ impl Ledger {
     /// wins over all but what is settled already; that it failed, only over its own claim.
     /// False if it was not written.
     pub async fn settle(&self, refund: &Refund, epoch: i64, answer: &Refunded) -> Result<bool> {
+        self.metrics.measure(Work::Settle, self.try_settle(refund, epoch, answer)).await
+    }
+
+    async fn try_settle(&self, refund: &Refund, epoch: i64, answer: &Refunded) -> Result<bool> {
         let outcome = match answer.trade.state {
             Some(TradeState::Failed) => "FAILED",
             _ => "SUCCEEDED",
@@ -232,7 +241,8 @@ impl Ledger {
              WHERE state IN ('settled', 'not_applied') AND amount IS NOT NULL
              AND changed_at + $1 <= {now}"#,
         );
-        let done = sqlx::query(sql).bind(millis(retention)).execute(&self.pool).await?;
+        let purge = sqlx::query(sql).bind(millis(retention)).execute(&self.pool);
+        let done = self.metrics.measure(Work::Purge, purge).await?;
         Ok(done.rows_affected())
     }
 
@@ -256,7 +266,7 @@ impl Ledger {
         epoch: i64,
         (state, why): (State, &str),
     ) -> Result<bool> {
-        let changed = self.change(query).await?;
+        let changed = self.metrics.measure(Work::Move, self.change(query)).await?;
         if changed {
             self.announce(key, epoch, state, why);
         }

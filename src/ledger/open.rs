@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 
 use super::{CHANGES_TOLD, Clock, Ledger, LedgerError, Result};
 use crate::error::BoxError;
+use crate::metrics::LedgerMetrics;
 
 /// The tables, in the order in which they came to be.
 const MIGRATIONS: [(&str, &str); 2] = [
@@ -148,7 +149,7 @@ impl Ledger {
         };
         let (pool, clock) = prepare(location, access).await?;
         let (changes, _) = broadcast::channel(CHANGES_TOLD);
-        let ledger = Self { pool, clock, changes, _lock: lock };
+        let ledger = Self { pool, clock, changes, metrics: LedgerMetrics::default(), _lock: lock };
         ledger.belong_to(upstream).await?;
         if lock_is_exclusive(location) && access == Access::Serve {
             // Whoever claimed them is gone: this process alone serves from the file.

@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::{Decision, Doubts, Key, Ledger, LedgerError, Result, Row, State, millis};
+use crate::metrics::Work;
 use crate::trade::{Identifier, OrderRef, TradeState};
 
 const COLUMNS: &str = "app_id, order_id, msn, amount, original_kind, original, business_id, \
@@ -16,11 +17,11 @@ impl Ledger {
     /// The row of this refund.
     pub async fn read(&self, key: &Key) -> Result<Option<Row>> {
         let sql = format!("SELECT {COLUMNS} FROM refunds WHERE app_id = $1 AND order_id = $2");
-        Ok(sqlx::query_as(self.sql(&sql))
+        let row = sqlx::query_as(self.sql(&sql))
             .bind(key.app_id.as_str())
             .bind(key.order_id.as_str())
-            .fetch_optional(&self.pool)
-            .await?)
+            .fetch_optional(&self.pool);
+        Ok(self.metrics.measure(Work::Read, row).await?)
     }
 
     /// The row of a refund that is known to have one.
@@ -64,14 +65,15 @@ impl Ledger {
 
     /// What is in doubt.
     pub async fn doubts(&self) -> Result<Doubts> {
-        let (in_doubt, processing, oldest): (i64, i64, i64) = sqlx::query_as(self.sql(
+        let doubts = sqlx::query_as(self.sql(
             "SELECT CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 0 ELSE 1 END), 0) AS BIGINT), \
              CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 1 ELSE 0 END), 0) AS BIGINT), \
              CAST(COALESCE(MAX({now} - claimed_at), 0) AS BIGINT) FROM refunds \
              WHERE state IN ('in_doubt', 'processing') OR (state = 'claimed' AND lease_until <= {now})",
         ))
-        .fetch_one(&self.pool)
-        .await?;
+        .fetch_one(&self.pool);
+        let (in_doubt, processing, oldest): (i64, i64, i64) =
+            self.metrics.measure(Work::Doubts, doubts).await?;
         let oldest = Duration::from_millis(u64::try_from(oldest).unwrap_or_default());
         Ok(Doubts { in_doubt, processing, oldest })
     }
@@ -79,6 +81,10 @@ impl Ledger {
     /// Rows that the resolver should look at, the longest overdue first. They are this
     /// caller's for `hold`: no other replica gets them in that time.
     pub async fn take_due(&self, limit: i64, hold: Duration) -> Result<Vec<Row>> {
+        self.metrics.measure(Work::TakeDue, self.try_take_due(limit, hold)).await
+    }
+
+    async fn try_take_due(&self, limit: i64, hold: Duration) -> Result<Vec<Row>> {
         let sql = format!(
             "SELECT {COLUMNS}, look_at FROM refunds \
              WHERE state IN ('claimed', 'in_doubt', 'processing') AND look_at <= {{now}} \

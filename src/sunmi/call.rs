@@ -5,10 +5,10 @@ use super::key_ring::KeyRing;
 use super::params::{AppKey, Params, SignedForm};
 use super::reply::Reply;
 use crate::error::{Error, Fault};
-use crate::trade::Identifier;
+use crate::trade::{Identifier, Operation};
 
 pub(super) struct Call<'a> {
-    pub(super) path: &'static str,
+    pub(super) operation: Operation,
     /// The request's field that names the order.
     pub(super) order_field: &'static str,
     app_id: &'a Identifier,
@@ -23,7 +23,7 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Signs it with the key that is preferred.
     pub(super) fn new(
-        path: &'static str,
+        operation: Operation,
         order_field: &'static str,
         mut params: Params,
         (app_id, keys): (&'a Identifier, &'a KeyRing),
@@ -31,7 +31,7 @@ impl<'a> Call<'a> {
         params.set("app_id", app_id.as_str());
         let key = keys.preferred();
         let form = params.sign(&key);
-        Self { path, order_field, app_id, params, keys, key, form, again: false }
+        Self { operation, order_field, app_id, params, keys, key, form, again: false }
     }
 
     pub(super) fn form(&self) -> SignedForm {

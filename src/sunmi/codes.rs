@@ -63,6 +63,14 @@ const fn fault(code: &'static str, fault: Fault) -> CodeRow {
     CodeRow { code, meaning: Meaning::Fault(fault) }
 }
 
+/// What codes that are not in the table are counted as.
+pub const OTHER: &str = "other";
+
+/// The code as it is counted: itself if it is in the table.
+pub fn known(code: &str) -> &'static str {
+    CODES.iter().find(|row| row.code == code).map_or(OTHER, |row| row.code)
+}
+
 /// What this code means.
 pub fn meaning(code: &str) -> Meaning {
     CODES

@@ -28,7 +28,7 @@ pub fn swipe_query(reply: HttpReply) -> Read<CardTrade> {
 }
 
 fn read<T>(reply: HttpReply, typed: fn(Fields) -> T) -> Read<T> {
-    Ok(match reply::read(reply, ORDER_FIELD)? {
+    Ok(match reply::read(reply, ORDER_FIELD).1? {
         Reply::Done(fields) => (true, typed(fields)),
         Reply::Processing(fields) => (false, typed(fields)),
     })

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::blame::blame;
-use super::codes::{Meaning, meaning};
+use super::codes::{self, Meaning, meaning};
 use super::fields::Fields;
 use super::wire::{Body, HttpReply};
 use crate::error::{BoxError, Error, Fault, SunmiWords};
@@ -34,11 +34,19 @@ struct Envelope {
     damaged: bool,
 }
 
-/// What a reply says. `order_field` is the field in which the call named its order.
-pub(super) fn read(reply: HttpReply, order_field: &'static str) -> Result<Reply, Error> {
+/// What a reply says, and what it is counted as: its result code, or why it has none that
+/// counts. `order_field` is the field in which the call named its order.
+pub(super) fn read(
+    reply: HttpReply,
+    order_field: &'static str,
+) -> (&'static str, Result<Reply, Error>) {
     let HttpReply { status, retry_after, body } = reply;
+    let mut code = codes::OTHER;
     let read = match envelope(body) {
-        Ok(envelope) => read_envelope(envelope, status, order_field),
+        Ok(envelope) => {
+            code = codes::known(&envelope.words.code);
+            read_envelope(envelope, status, order_field)
+        }
         Err(cause) if status == 200 => {
             Err(Error::new(Fault::UpstreamReplyUnreadable).because(cause))
         }
@@ -47,12 +55,13 @@ pub(super) fn read(reply: HttpReply, order_field: &'static str) -> Result<Reply,
         }
         Err(_) => Err(Error::new(http_fault(status))),
     };
-    read.map_err(|error| {
+    let read = read.map_err(|error| {
         error.with(|context| {
             context.retry_after = retry_after;
             context.http_status = (status != 200).then_some(status);
         })
-    })
+    });
+    (read.as_ref().err().and_then(|error| without_code(error.fault())).unwrap_or(code), read)
 }
 
 /// A readable envelope goes by its code, whatever the HTTP status, if that is a refusal or
@@ -89,6 +98,21 @@ fn read_envelope(
                 Ok(Reply::Processing(Fields::new(data, rest)))
             }
         },
+    }
+}
+
+/// What replies are counted as whose code does not count, because they have none or because
+/// their HTTP status contradicts it.
+fn without_code(fault: Fault) -> Option<&'static str> {
+    const HTTP: [Fault; 4] = [
+        Fault::UpstreamHttpUnavailable,
+        Fault::UpstreamHttpThrottled,
+        Fault::UpstreamHttpRefused,
+        Fault::UpstreamHttpOther,
+    ];
+    match fault == Fault::UpstreamReplyUnreadable {
+        true => Some("unreadable"),
+        false => HTTP.contains(&fault).then_some("http_error"),
     }
 }
 
@@ -174,7 +198,7 @@ mod tests {
 
     /// What a reply comes to, in a word.
     fn summary(reply: HttpReply) -> String {
-        match read(reply, "order_id") {
+        match read(reply, "order_id").1 {
             Ok(Reply::Done(fields)) => format!("done {:?}", fields.rest()),
             Ok(Reply::Processing(fields)) => format!("processing {:?}", fields.rest()),
             Err(error) => format!("{:?}", error.fault()),
@@ -275,7 +299,7 @@ mod tests {
 
     #[test]
     fn sunmis_words_are_kept_with_the_fault() {
-        let error = read(http(200, r#"{"code":"E27","msg":"msn必传"}"#), "order_id").unwrap_err();
+        let error = read(http(200, r#"{"code":"E27","msg":"msn必传"}"#), "order_id").1.unwrap_err();
         let words = error.context().sunmi.as_ref().unwrap();
         assert_eq!((words.code.as_str(), words.message.as_str()), ("E27", "msn必传"));
         assert_eq!(error.context().violations[0].field, "msn");
@@ -301,7 +325,7 @@ mod tests {
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             // Neither a code nor braces around it come up by chance.
-            let error = read(http(status, body), "order_id").unwrap_err();
+            let error = read(http(status, body), "order_id").1.unwrap_err();
             prop_assert_eq!(&error.context().sunmi, &None);
             prop_assert_eq!(error.context().http_status, (status != 200).then_some(status));
         }
@@ -327,7 +351,7 @@ mod tests {
         ) {
             prop_assume!(!["1", "10000", "D01"].contains(&code.as_str()));
             let body = json!({"code": code, "data": data, "msg": msg}).to_string();
-            let error = read(http(status, body), "order_id").unwrap_err();
+            let error = read(http(status, body), "order_id").1.unwrap_err();
             prop_assert_eq!(&error.context().sunmi, &Some(SunmiWords { code, message: msg }));
         }
 
@@ -338,7 +362,7 @@ mod tests {
             data in data(),
         ) {
             let body = json!({"code": code, "data": data}).to_string();
-            let error = read(http(status, body), "order_id").unwrap_err();
+            let error = read(http(status, body), "order_id").1.unwrap_err();
             prop_assert_eq!(error.fault().row().on_refund, OnRefund::Unknown);
         }
     }

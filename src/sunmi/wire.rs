@@ -70,6 +70,22 @@ pub enum SendError {
     MaybeSent(BoxError),
 }
 
+/// The reply, or its end, did not come in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no complete reply within {}", humantime::format_duration(*.0))]
+struct TimedOut(Duration);
+
+impl SendError {
+    /// What it is counted as.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not_sent",
+            Self::MaybeSent(cause) if cause.is::<TimedOut>() => "timeout",
+            Self::MaybeSent(_) => "interrupted",
+        }
+    }
+}
+
 /// The longest wait that a `Retry-After` is taken to ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -146,10 +162,8 @@ impl Transport for Wire {
     ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
         Box::pin(async move {
             let attempt = tokio::time::timeout(self.attempt_timeout, self.exchange(path, form));
-            attempt.await.unwrap_or_else(|_| {
-                let timeout = humantime::format_duration(self.attempt_timeout);
-                Err(SendError::MaybeSent(format!("no complete reply within {timeout}").into()))
-            })
+            let timed_out = || SendError::MaybeSent(TimedOut(self.attempt_timeout).into());
+            attempt.await.unwrap_or_else(|_| Err(timed_out()))
         })
     }
 }

@@ -66,3 +66,12 @@ pub(crate) fn accepted() -> Answer {
 pub(crate) fn refunded() -> Answer {
     success(&json!({"amount": "100", "orderType": "1", "state": "3"}))
 }
+
+/// The series that counts how often a method ended so.
+pub(crate) fn handled(method: &str, code: &str) -> String {
+    let service = "sunmi.trade.v1.TradeService";
+    format!(
+        "grpc_server_handled_total{{grpc_code=\"{code}\",grpc_method=\"{method}\",\
+         grpc_service=\"{service}\",grpc_type=\"unary\"}}"
+    )
+}

@@ -32,6 +32,8 @@ mod commit;
 mod measures;
 mod two_keys;
 mod rotation;
+mod measured_calls;
+mod measured_upstream;
 mod connections;
 mod deadlines;
 mod limits;

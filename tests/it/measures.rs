@@ -1,27 +1,42 @@
 //! What is counted and measured of refunds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 use sunmi_trade::api::pb;
 use tokio::time::Instant;
 
 use crate::calls;
-use crate::server::{BRIEF, GUARD, Server, query, refund, refund_within, settings, swipe_query};
+use crate::raw::{self, framed};
+use crate::server::{
+    BRIEF, GUARD, Server, query, refund, refund_within, settings, swipe_query, with,
+};
 use crate::serving::page;
-use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream};
+use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream, held};
 
 const OUTCOMES: [&str; 7] =
     ["succeeded", "failed", "processing", "replayed", "not_applied", "not_attempted", "unknown"];
 
-/// The value of this series.
-pub(crate) async fn measure(server: &Server, series: &str) -> u64 {
+/// All series, with their values.
+pub(crate) async fn scrape(server: &Server) -> BTreeMap<String, f64> {
     let (status, text) = page(server, "/metrics").await;
     assert_eq!(status, "200");
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    let value = lines.next().unwrap_or_else(|| panic!("no series {series} in\n{text}"));
-    assert_eq!(lines.next(), None, "{series}");
-    value.parse().expect("a number")
+    let mut all = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, value) = line.rsplit_once(' ').expect("a series and its value");
+        let value = value.parse().expect("a number");
+        assert_eq!(all.insert(series.to_owned(), value), None, "{series} is there twice");
+    }
+    all
+}
+
+/// The value of this series.
+pub(crate) async fn measure(server: &Server, series: &str) -> u64 {
+    let all = scrape(server).await;
+    let value = all.get(series).unwrap_or_else(|| panic!("no series {series} in\n{all:#?}"));
+    *value as u64
 }
 
 /// Waits until this series has such a value.
@@ -94,4 +109,62 @@ async fn what_is_in_doubt_or_not_finished_is_measured_until_it_is_found_out() {
     upstream.finds("R2", calls::refunded());
     refund(&server, calls::refund("R2")).await.unwrap();
     assert_eq!((doubts(&server).await, measure(&server, OLDEST).await), ((0, 0), 0));
+}
+
+/// By the outcome, as in [`OUTCOMES`].
+fn only(outcome: &str, count: u64) -> Vec<u64> {
+    OUTCOMES.map(|it| if it == outcome { count } else { 0 }).into()
+}
+
+#[tokio::test]
+async fn a_refund_that_never_reaches_its_method_is_counted_as_not_attempted() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&settings(upstream.address)).await;
+    let sound = framed(&calls::refund("R1"));
+    let unreadable = Bytes::from_static(b"\0\0\0\0\x02\xff\xff");
+    let compressed = Bytes::from_static(b"\x01\0\0\0\0");
+    let table: [(&'static str, &str, Bytes); 4] = [
+        ("grpc-timeout", "soon", sound.clone()),
+        ("grpc-timeout", "0S", sound.clone()),
+        ("x-request-id", "1", unreadable),
+        ("grpc-encoding", "unheard-of", compressed),
+    ];
+    for (at, (name, value, body)) in (1..).zip(table) {
+        raw::call(server.address, "Refund", &[(name, value)], body).await;
+        assert_eq!(counts(&server).await, only("not_attempted", at), "{name}: {value}");
+    }
+    let headers = [("grpc-timeout", "200m")];
+    raw::call_without_end(server.address, "Refund", &headers, sound.slice(..5)).await;
+    assert_eq!(counts(&server).await, only("not_attempted", 5));
+    assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_refund_without_a_place_is_counted_as_unknown() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    let (answer, release) = held(&calls::paid());
+    upstream.next(QUERY, answer);
+    let mut client = server.client().await;
+    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
+    upstream.has_seen(1).await;
+    refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(counts(&server).await, only("unknown", 1));
+    release.send(()).unwrap();
+    first.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_refund_that_its_caller_gives_up_is_canceled_and_has_no_outcome() {
+    let upstream = Upstream::start().await;
+    upstream.always(REFUND, Answer::Silence).always(QUERY, calls::not_found());
+    let server = Server::start(&settings(upstream.address)).await;
+    let body = (framed(&calls::refund("R1")), true);
+    let begun = raw::send(server.address, "Refund", &[], body).await.headers().await;
+    upstream.has_seen(1).await;
+    drop(begun);
+    let canceled = calls::handled("Refund", "Canceled");
+    until(&server, &canceled, |count| count == 1).await;
+    assert_eq!(counts(&server).await, [0; 7]);
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http_body_util::BodyExt;
 use tonic::{Code, Status};
 use tower::ServiceExt;
@@ -6,6 +8,8 @@ use super::*;
 use crate::api::pb;
 use crate::callers::Access;
 use crate::deadline::Limits;
+use crate::ledger::Doubts;
+use crate::metrics::Metrics;
 
 /// A method that panics, before or after a refund may have been sent.
 async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<Body>, Infallible> {
@@ -15,11 +19,16 @@ async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<B
     panic!("a fault of the method")
 }
 
-async fn panicking(method: &str, begun: bool) -> Status {
+fn metrics() -> Arc<Metrics> {
+    let upstream = "http://sunmi.invalid".parse().expect("a URL");
+    Arc::new(Metrics::new(&upstream).expect("metrics"))
+}
+
+async fn panicking(method: &str, begun: bool, metrics: &Arc<Metrics>) -> Status {
     let service = tower::service_fn(move |request| panic(request, begun));
     let second = Duration::from_secs(1);
     let limits = Limits { default: second, max: second, reserve: Duration::ZERO };
-    let gate = Gate::new(Access::Open, limits, 1);
+    let gate = Gate::new(Access::Open, limits, 1, Arc::clone(metrics));
     let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"));
     let request = request.body(Body::empty()).expect("a request");
     let Ok(response) = Edge::new(service, gate).oneshot(request).await;
@@ -44,7 +53,7 @@ async fn a_panic_is_internal_and_nothing_was_attempted_before_a_refund_has_begun
         ("SwipeQuery", pb::RefundOutcome::Unspecified),
         ("Refund", pb::RefundOutcome::NotAttempted),
     ] {
-        let (code, error) = details(&panicking(method, false).await);
+        let (code, error) = details(&panicking(method, false, &metrics()).await);
         assert_eq!((code, error.reason()), (Code::Internal, pb::ErrorReason::Internal));
         assert_eq!(error.refund_outcome(), outcome, "{method}");
     }
@@ -52,8 +61,29 @@ async fn a_panic_is_internal_and_nothing_was_attempted_before_a_refund_has_begun
 
 #[tokio::test]
 async fn a_panic_after_a_refund_has_begun_leaves_it_in_doubt() {
-    let (code, error) = details(&panicking("Refund", true).await);
+    let (code, error) = details(&panicking("Refund", true, &metrics()).await);
     let reason = pb::ErrorReason::RefundOutcomeUnknown;
     assert_eq!((code, error.reason()), (Code::Unknown, reason));
     assert_eq!(error.refund_outcome(), pb::RefundOutcome::Unknown);
+}
+
+#[tokio::test]
+async fn a_panic_is_counted_as_what_its_caller_was_told() {
+    let metrics = metrics();
+    panicking("Refund", false, &metrics).await;
+    panicking("Refund", true, &metrics).await;
+    let text = metrics.encode(Doubts::default()).expect("a page");
+    let labels = "grpc_method=\"Refund\",grpc_service=\"sunmi.trade.v1.TradeService\"";
+    for line in [
+        "sunmi_refund_total{outcome=\"not_attempted\"} 1".to_owned(),
+        "sunmi_refund_total{outcome=\"unknown\"} 1".to_owned(),
+        format!(
+            "grpc_server_handled_total{{grpc_code=\"Internal\",{labels},grpc_type=\"unary\"}} 1"
+        ),
+        format!(
+            "grpc_server_handled_total{{grpc_code=\"Unknown\",{labels},grpc_type=\"unary\"}} 1"
+        ),
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
 }
