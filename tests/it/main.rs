@@ -34,6 +34,7 @@ mod two_keys;
 mod rotation;
 mod measured_calls;
 mod measured_upstream;
+mod measured_page;
 mod connections;
 mod deadlines;
 mod limits;
