@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -12,9 +13,13 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
-use crate::error::{BoxError, Chain};
+use crate::deadline::Deadline;
+use crate::error::Chain;
 use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics};
+
+/// So long a scrape waits for the ledger: much less than scrapers wait for it.
+const LEDGER_TIME: Duration = Duration::from_secs(2);
 
 /// Whether new calls should be routed here. Falls when the server drains; does not follow
 /// the upstream, whose outage no other replica would mend.
@@ -64,17 +69,25 @@ async fn ready(State(seen): State<Seen>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Fails if the ledger does: a scrape that fails is seen, a stale number is not.
+/// Without the doubts where the ledger cannot be read: all else is wanted most just then.
 async fn measure(State(seen): State<Seen>) -> impl IntoResponse {
-    let measured: Result<String, BoxError> =
-        async { seen.metrics.encode(seen.ledger.doubts().await?) }.await;
-    match measured {
+    let doubts = match Deadline::after(LEDGER_TIME).bound(seen.ledger.doubts()).await {
+        Some(Ok(doubts)) => Some(doubts),
+        Some(Err(error)) => {
+            tracing::warn!(error = %Chain(&error), "the ledger could not be measured");
+            None
+        }
+        None => {
+            tracing::warn!("the ledger could not be measured in time");
+            None
+        }
+    };
+    match seen.metrics.encode(doubts) {
         Ok(text) => (StatusCode::OK, [(CONTENT_TYPE, metrics::CONTENT_TYPE)], text),
         Err(error) => {
-            let error = Chain(error.as_ref());
-            tracing::warn!(%error, "the ledger could not be measured");
-            let text = "the ledger cannot be read\n".to_owned();
-            (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "text/plain")], text)
+            tracing::error!(error = %Chain(error.as_ref()), "the metrics cannot be written down");
+            let text = "the metrics cannot be written down\n".to_owned();
+            (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "text/plain")], text)
         }
     }
 }

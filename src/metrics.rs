@@ -109,11 +109,11 @@ impl Metrics {
         Ok(self.registry.register(Box::new(family))?)
     }
 
-    /// All of them, with these doubts.
+    /// All of them, with these doubts, or without if they are not known.
     ///
     /// # Errors
     /// None in practice: that a family has no name.
-    pub fn encode(&self, doubts: Doubts) -> Result<String, BoxError> {
+    pub fn encode(&self, doubts: Option<Doubts>) -> Result<String, BoxError> {
         self.refunds.set(doubts);
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
     }

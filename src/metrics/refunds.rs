@@ -1,8 +1,10 @@
 //! How refunds end, and those that have not ended.
 
-use prometheus::{IntCounter, IntGauge, Registry};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{counters, registered};
+use prometheus::{IntCounter, Registry};
+
+use super::{Pulled, Type, counters};
 use crate::error::RefundOutcome;
 use crate::ledger::Doubts;
 use crate::trade::{Refunded, TradeState};
@@ -77,14 +79,22 @@ impl From<RefundOutcome> for Outcome {
 #[derive(Debug)]
 pub struct RefundMetrics {
     outcomes: [IntCounter; Outcome::ALL.len()],
-    in_doubt: IntGauge,
-    processing: IntGauge,
-    oldest_seconds: IntGauge,
+    /// As the ledger has them now, or `None` if it cannot be read.
+    doubts: Arc<Mutex<Option<Doubts>>>,
 }
 
 impl RefundMetrics {
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
+        let doubts = Arc::new(Mutex::new(None));
+        for (name, help, of) in DOUBTS {
+            let doubts = Arc::clone(&doubts);
+            let read = move || known(&doubts).map(|doubts| ([], of(doubts))).into_iter().collect();
+            registry.register(Box::new(Pulled::new(Type::Gauge, (name, help), [], read)?))?;
+        }
+        let up = ("sunmi_ledger_up", "Whether the ledger could be read for this page.");
+        let ledger = Arc::clone(&doubts);
+        let read = move || vec![([], f64::from(u8::from(known(&ledger).is_some())))];
+        registry.register(Box::new(Pulled::new(Type::Gauge, up, [], read)?))?;
         let outcomes = counters(
             registry,
             ("sunmi_refund_total", "Refund calls by how they were answered."),
@@ -92,18 +102,7 @@ impl RefundMetrics {
         )?;
         Ok(Self {
             outcomes: Outcome::ALL.map(|it| outcomes.with_label_values(&[it.name()])),
-            in_doubt: gauge(
-                "sunmi_refund_unknown_outcome",
-                "Refunds that may have happened, now in the ledger.",
-            )?,
-            processing: gauge(
-                "sunmi_refund_processing",
-                "Refunds that Sunmi accepted and has not finished, now in the ledger.",
-            )?,
-            oldest_seconds: gauge(
-                "sunmi_refund_unresolved_oldest_age_seconds",
-                "How long ago the oldest refund of both kinds was claimed.",
-            )?,
+            doubts,
         })
     }
 
@@ -112,9 +111,33 @@ impl RefundMetrics {
         self.outcomes[outcome as usize].inc();
     }
 
-    pub(super) fn set(&self, doubts: Doubts) {
-        self.in_doubt.set(doubts.in_doubt);
-        self.processing.set(doubts.processing);
-        self.oldest_seconds.set(i64::try_from(doubts.oldest.as_secs()).unwrap_or(i64::MAX));
+    pub(super) fn set(&self, doubts: Option<Doubts>) {
+        *self.doubts.lock().unwrap_or_else(PoisonError::into_inner) = doubts;
     }
+}
+
+/// A family: its name, its help and its value.
+type Doubt = (&'static str, &'static str, fn(Doubts) -> f64);
+
+/// What is not shown where it is not known: a number that is stale would be believed.
+const DOUBTS: [Doubt; 3] = [
+    (
+        "sunmi_refund_unknown_outcome",
+        "Refunds that may have happened, now in the ledger.",
+        |doubts| doubts.in_doubt as f64,
+    ),
+    (
+        "sunmi_refund_processing",
+        "Refunds that Sunmi accepted and has not finished, now in the ledger.",
+        |doubts| doubts.processing as f64,
+    ),
+    (
+        "sunmi_refund_unresolved_oldest_age_seconds",
+        "How long ago the oldest refund of both kinds was claimed.",
+        |doubts| doubts.oldest.as_secs() as f64,
+    ),
+];
+
+fn known(doubts: &Mutex<Option<Doubts>>) -> Option<Doubts> {
+    *doubts.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -72,7 +72,7 @@ async fn a_panic_is_counted_as_what_its_caller_was_told() {
     let metrics = metrics();
     panicking("Refund", false, &metrics).await;
     panicking("Refund", true, &metrics).await;
-    let text = metrics.encode(Doubts::default()).expect("a page");
+    let text = metrics.encode(Some(Doubts::default())).expect("a page");
     let labels = "grpc_method=\"Refund\",grpc_service=\"sunmi.trade.v1.TradeService\"";
     for line in [
         "sunmi_refund_total{outcome=\"not_attempted\"} 1".to_owned(),
