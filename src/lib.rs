@@ -42,6 +42,7 @@ compile_error!("an unguarded build is for tests: it can refund twice");
 pub mod cli;
 pub mod config;
 pub mod server;
+pub mod tls;
 pub mod admin;
 pub mod api;
 pub mod callers;
