@@ -10,8 +10,10 @@ use url::Url;
 mod callers;
 mod check;
 mod credentials;
+mod limits;
 mod print;
 mod source;
+mod tls;
 
 use crate::callers::Access;
 use crate::deadline::Limits;
@@ -20,8 +22,10 @@ use crate::refund;
 use crate::retry::Policy;
 use crate::sunmi::{ClientConfig, Credentials, WireConfig};
 use crate::trade::Identifier;
+pub use limits::ConnectionLimits;
 use source::Reader;
 pub use source::{ConfigFault, Setting, Sources};
+pub use tls::TlsSettings;
 
 /// Where Sunmi is (API document, 2.1.2).
 const PRODUCTION: &str = "https://openapi.sunmi.com";
@@ -56,6 +60,10 @@ pub struct Config {
     pub reflection: bool,
     /// How often files are looked at, to see whether they have changed.
     pub reload_interval: Duration,
+    /// What connections may do.
+    pub limits: ConnectionLimits,
+    /// How they are secured.
+    pub tls: TlsSettings,
     /// Which Sunmi is called.
     pub upstream: Upstream,
     /// How long connecting to it may take.
@@ -142,6 +150,8 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
         reflection: reader.flag("reflection", true),
         reload_interval: reader.duration("reload_interval", ms(10)..=s(3600), s(5)),
+        limits: limits::read(reader),
+        tls: tls::read(reader),
         upstream: upstream(reader, sandbox).unwrap_or(Upstream::Sandbox),
         connect_timeout: reader.duration("upstream.connect_timeout", ms(1)..=s(60), s(2)),
         attempt_timeout: reader.duration("upstream.attempt_timeout", ms(1)..=s(600), s(5)),

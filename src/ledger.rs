@@ -251,6 +251,12 @@ impl Ledger {
         Ok(self)
     }
 
+    /// Closes its connections once no statement uses them. Nothing can be read or recorded
+    /// afterwards.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// The same ledger as another process has it: by this clock, and told only of the
     /// changes that it makes itself.
     #[must_use]

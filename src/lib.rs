@@ -43,6 +43,7 @@ pub mod cli;
 pub mod config;
 pub mod server;
 pub mod tls;
+pub mod connections;
 pub mod admin;
 pub mod api;
 pub mod callers;

@@ -3,29 +3,34 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use url::Url;
 
+mod accept;
+mod connection;
+mod drain;
+mod http2;
+mod places;
+
 use crate::admin::{self, Readiness, Seen};
 use crate::api::{CountUnknown, Gate, Trades, pb};
-use crate::config::{Config, Shutdown, Upstream};
-use crate::deadline::Deadline;
+use crate::config::{Config, Upstream};
+use crate::connections::Connections;
 use crate::error::BoxError;
 use crate::ledger::{Access, Ledger};
 use crate::metrics::Metrics;
 use crate::refund::Refunds;
-use crate::reload;
+use crate::reload::{self, Contents, Kind, Watched};
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::Client;
+use crate::tls::{Files, Tls, TlsFault};
+use accept::{Port, Tokens};
+use drain::{Parts, drain};
 
 /// The names under which health is reported: the server as a whole, and the service.
 const HEALTH_NAMES: [&str; 2] = ["", "sunmi.trade.v1.TradeService"];
@@ -69,6 +74,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
     let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
+    let (tls, certificate) = secured(config.tls.files.as_ref())?.unzip();
     let base_url = upstream(&config).await?;
     let metrics = Arc::new(Metrics::new(&base_url)?);
     let ledger = ledger.measured_by(&metrics)?;
@@ -86,6 +92,7 @@ pub async fn run(
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let mut watched = config.access.watched();
     watched.extend(config.credentials.watched());
+    watched.extend(certificate);
     let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
     tokio::spawn(watch);
     let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
@@ -93,7 +100,11 @@ pub async fn run(
     let trades = Trades::new(client, refunds).into_service(gate);
 
     let readiness = Readiness::default();
-    let seen = Seen { readiness: readiness.clone(), metrics: Arc::clone(&metrics), ledger };
+    let seen = Seen {
+        readiness: readiness.clone(),
+        metrics: Arc::clone(&metrics),
+        ledger: ledger.clone(),
+    };
     let admin_address = listeners.admin.local_addr()?;
     let admin = tokio::spawn(admin::serve(listeners.admin, seen));
 
@@ -103,7 +114,7 @@ pub async fn run(
         true => reflection().map(|(new, old)| (Some(new), Some(old)))?,
         false => (None, None),
     };
-    let router = limits(Server::builder())
+    let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
         .add_service(trades)
         .add_service(health_service)
@@ -111,20 +122,35 @@ pub async fn run(
         .add_optional_service(old_reflection);
 
     let address = listeners.grpc.local_addr()?;
-    let incoming = TcpIncoming::from(listeners.grpc).with_nodelay(Some(true));
-    let stopped = stop.clone().cancelled_owned();
-    let mut server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
+    let connections = Arc::new(Connections::default());
+    let cut = CancellationToken::new();
+    let tokens = Tokens { stop: stop.clone(), cut: cut.clone() };
+    let port = Port::new(&config, tls, Arc::clone(&connections), tokens);
+    let incoming = port.open(listeners.grpc);
+    let mut server =
+        tokio::spawn(router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned()));
     report(&health, ServingStatus::Serving).await;
     readiness.set(true);
     tracing::info!(%address, admin = %admin_address, "serving");
 
-    let parts = Parts { health, readiness, stop, refund_tasks, resolver };
+    let parts = Parts { health, readiness, stop, cut, connections, refund_tasks, resolver, ledger };
     tokio::select! {
         ended = &mut server => ended??,
         () = shutdown => drain(&config.shutdown, parts, server).await,
     }
     admin.abort();
     Ok(())
+}
+
+/// TLS as its files say, and what to do when they change.
+fn secured(files: Option<&Files>) -> Result<Option<(Arc<Tls>, Watched)>, TlsFault> {
+    let Some(files) = files else { return Ok(None) };
+    let (tls, origin) = files.load()?;
+    tls.warn();
+    let tls = Arc::new(tls);
+    let changed = Arc::clone(&tls);
+    let apply = move |contents: &Contents| changed.replace(contents).map_err(BoxError::from);
+    Ok(Some((tls, Watched::new(Kind::Certificate, origin, apply))))
 }
 
 /// Where Sunmi is. The sandbox is started for it.
@@ -142,20 +168,6 @@ async fn upstream(config: &Config) -> Result<Url, BoxError> {
             Ok(base_url)
         }
     }
-}
-
-/// Limits that tonic leaves open by default, or wider than messages of 1 KiB need.
-fn limits(server: Server) -> Server {
-    server
-        .max_concurrent_streams(200)
-        // RUSTSEC-2024-0003: tonic passes "no limit" where hyper's own default has one.
-        .http2_max_local_error_reset_streams(Some(256))
-        .http2_max_pending_accept_reset_streams(Some(20))
-        .http2_max_header_list_size(16 << 10)
-        .initial_stream_window_size(64 << 10)
-        .initial_connection_window_size(1 << 20)
-        .http2_keepalive_interval(Some(Duration::from_secs(60)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
 }
 
 /// Reflection, as current and as older tools speak it, with `google/rpc/*` for the details
@@ -184,42 +196,4 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
     for name in HEALTH_NAMES {
         health.set_service_status(name, status).await;
     }
-}
-
-/// What a drain acts on.
-struct Parts {
-    health: HealthReporter,
-    readiness: Readiness,
-    stop: CancellationToken,
-    refund_tasks: TaskTracker,
-    resolver: JoinHandle<()>,
-}
-
-/// Stops: says so, goes on serving for a while, takes no more, and waits for what is under
-/// way. Every wait is bounded: a connection that never speaks would hold tonic for ever.
-async fn drain(
-    shutdown: &Shutdown,
-    parts: Parts,
-    mut server: JoinHandle<Result<(), tonic::transport::Error>>,
-) {
-    tracing::info!(delay = ?shutdown.delay, drain = ?shutdown.drain, "shutting down");
-    parts.readiness.set(false);
-    let mut health = parts.health;
-    report(&health, ServingStatus::NotServing).await;
-    tokio::time::sleep(shutdown.delay).await;
-    for name in HEALTH_NAMES {
-        // Ends open health watches, which would hold their connections open.
-        health.clear_service_status(name).await;
-    }
-    parts.stop.cancel();
-    parts.refund_tasks.close();
-    let deadline = Deadline::after(shutdown.drain);
-    let served = deadline.bound(&mut server).await.is_some();
-    let refunds = deadline.bound(parts.refund_tasks.wait()).await.is_some();
-    // It stops between two steps. What is left in doubt is the next process's.
-    let _ = deadline.bound(parts.resolver).await;
-    if !served {
-        server.abort();
-    }
-    tracing::info!(all_answered = served, all_refunds_finished = refunds, "stopped");
 }

@@ -12,6 +12,7 @@
 mod calls;
 mod failure;
 mod form;
+mod frames;
 mod raw;
 mod server;
 mod upstream;
@@ -39,4 +40,5 @@ mod connections;
 mod deadlines;
 mod limits;
 mod serving;
+mod hostile;
 mod shutdown;

@@ -99,6 +99,11 @@ pub(crate) async fn send(
 }
 
 impl Sent {
+    /// Waits for the status of HTTP; `None` if the call ends without one.
+    pub(crate) async fn status(self) -> Option<u16> {
+        Some(self.response.await.ok()?.status().as_u16())
+    }
+
     /// Waits for the response headers.
     pub(crate) async fn headers(self) -> Begun {
         let response = tokio::time::timeout(GUARD, self.response).await.expect("headers in time");

@@ -87,10 +87,14 @@ impl Server {
         Self { address, admin, stop: Some(stop), done }
     }
 
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap()
+    }
+
     /// A connection to it.
     pub(crate) async fn channel(&self) -> Channel {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        endpoint.connect().await.expect("a server that listens")
+        self.endpoint().connect().await.expect("a server that listens")
     }
 
     /// A client of it, with a connection of its own.

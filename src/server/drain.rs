@@ -1,0 +1,77 @@
+//! How the server stops: within the configured bounds, every call that was accepted is
+//! answered and every refund under way finishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::{HEALTH_NAMES, report};
+use crate::admin::Readiness;
+use crate::config::Shutdown;
+use crate::connections::Connections;
+use crate::deadline::Deadline;
+use crate::ledger::Ledger;
+
+/// How long what should be quick may take once the drain is over.
+const LAST: Duration = Duration::from_secs(1);
+
+/// What a drain acts on.
+pub(super) struct Parts {
+    pub(super) health: HealthReporter,
+    pub(super) readiness: Readiness,
+    /// Takes no more in.
+    pub(super) stop: CancellationToken,
+    /// Cuts all connections.
+    pub(super) cut: CancellationToken,
+    pub(super) connections: Arc<Connections>,
+    pub(super) refund_tasks: TaskTracker,
+    pub(super) resolver: JoinHandle<()>,
+    pub(super) ledger: Ledger,
+}
+
+/// The server as a task.
+pub(super) type Served = JoinHandle<Result<(), tonic::transport::Error>>;
+
+/// Stops: says so, goes on serving for a while, takes no more, and waits for what is under
+/// way. Every wait is bounded.
+pub(super) async fn drain(shutdown: &Shutdown, mut parts: Parts, mut server: Served) {
+    tracing::info!(delay = ?shutdown.delay, drain = ?shutdown.drain, "shutting down");
+    parts.readiness.set(false);
+    report(&parts.health, ServingStatus::NotServing).await;
+    tokio::time::sleep(shutdown.delay).await;
+    for name in HEALTH_NAMES {
+        // Ends open health watches, which would hold their connections open.
+        parts.health.clear_service_status(name).await;
+    }
+    parts.stop.cancel();
+    parts.refund_tasks.close();
+    let deadline = Deadline::after(shutdown.drain);
+    let served = deadline.bound(&mut server).await.is_some();
+    let refunds = deadline.bound(parts.refund_tasks.wait()).await.is_some();
+    // It stops between two steps. What is left in doubt is the next process's.
+    let _ = deadline.bound(parts.resolver).await;
+    if !(served && refunds) {
+        tracing::warn!(
+            connections = parts.connections.open(),
+            refunds = parts.refund_tasks.len(),
+            "not all was finished in time"
+        );
+    }
+    let last = Deadline::after(LAST);
+    if !served {
+        // To abort the server would leave its connections, which are tasks of their own.
+        parts.cut.cancel();
+        let _ = last.bound(&mut server).await;
+        server.abort();
+    }
+    if refunds {
+        // Else one may still find something out, and record it, before the process ends.
+        let _ = last.bound(parts.ledger.close()).await;
+    }
+    tracing::info!(all_answered = served, all_refunds_finished = refunds, "stopped");
+}
