@@ -235,11 +235,13 @@ fn sandbox(listen: Option<String>, env: Env) -> ExitCode {
 /// Runs to the end on a runtime of its own.
 fn run(env: &Env, work: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
     telemetry::init(env.get("RUST_LOG").map(String::as_str));
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(BoxError::from)
-        .and_then(|runtime| runtime.block_on(work));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(BoxError::from).and_then(|runtime| {
+        let result = runtime.block_on(work);
+        // Dropped, it would wait for whatever blocks, such as a name that is being looked up.
+        runtime.shutdown_background();
+        result
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

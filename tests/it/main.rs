@@ -10,6 +10,7 @@
 
 // What the tests stand on.
 mod calls;
+mod certificates;
 mod failure;
 mod form;
 mod frames;
@@ -41,4 +42,5 @@ mod deadlines;
 mod limits;
 mod serving;
 mod hostile;
+mod tls;
 mod shutdown;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sunmi_trade::api::pb;
 use sunmi_trade::config::Sources;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tonic::Streaming;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -11,6 +12,8 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::calls;
+use crate::certificates::{Authority, Caller, Folder};
+use crate::frames::{PREFACE, closed, headers, hello};
 use crate::server::{GUARD, Server, settings, with};
 use crate::serving::page;
 use crate::upstream::{QUERY, REFUND, Upstream, held};
@@ -117,16 +120,86 @@ async fn a_refund_whose_caller_is_gone_goes_on_and_the_stop_waits_for_it() {
     assert_eq!(upstream.take_paths(), [REFUND, QUERY]);
 }
 
+/// What has not begun to speak is dropped, and what does not answer is cut in the end.
 #[tokio::test]
-async fn a_connection_that_never_speaks_does_not_hold_the_stop() {
+async fn connections_that_do_not_answer_do_not_hold_the_stop() {
     let upstream = Upstream::start().await;
     let mut server = Server::start(&hurried(settings(upstream.address))).await;
-    let mute = TcpStream::connect(server.address).await.unwrap();
-    // The server has taken the other connection when it has answered on this one.
+    let mut mute = connect(&server, b"").await;
+    let mut half = connect(&server, &PREFACE[..10]).await;
+    let mut begun = connect(&server, PREFACE).await;
+    // It never answers the server's ping, so that the server cannot know what is on the way.
+    let mut silent = connect(&server, &hello()).await;
+    let unfinished = [hello(), headers(1, ("te", "trailers"))].concat();
+    let mut unfinished = connect(&server, &unfinished).await;
+    // The server has taken the others when it has answered on this one.
     server.client().await.query(calls::query("")).await.unwrap_err();
     server.stop();
+    for stream in [&mut mute, &mut half] {
+        closed(stream).await;
+    }
     server.stopped().await;
-    drop(mute);
+    for stream in [&mut begun, &mut silent, &mut unfinished] {
+        closed(stream).await;
+    }
+}
+
+/// A connection on which this was said.
+async fn connect(server: &Server, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn what_has_not_begun_to_speak_is_not_waited_for_at_all() {
+    let (_upstream, mut server) = start().await;
+    let mut mute = connect(&server, &PREFACE[..10]).await;
+    server.client().await.query(calls::query("")).await.unwrap_err();
+    server.stop();
+    // The drain is much longer than this waits.
+    server.stopped().await;
+    closed(&mut mute).await;
+}
+
+#[tokio::test]
+async fn handshakes_under_way_do_not_hold_the_stop() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let folder = Folder::new(&authority.server());
+    let mut server = Server::start(&folder.settings(settings(upstream.address))).await;
+    let caller = Caller::new(&authority, None);
+    let mut half = connect(&server, b"\x16\x03\x01\x02\0\x01").await;
+    let mut mute = caller.connect(server.address).await.unwrap();
+    caller.client(&server).await.unwrap().query(calls::query("")).await.unwrap_err();
+    server.stop();
+    server.stopped().await;
+    closed(&mut half).await;
+    closed(&mut mute).await;
+}
+
+#[tokio::test]
+async fn with_everything_under_way_at_once_what_was_accepted_is_answered() {
+    let (upstream, mut server) = start().await;
+    let mut watch = watch(&server, "").await;
+    let idle = server.client().await;
+    let mute = connect(&server, b"").await;
+    let half = connect(&server, &PREFACE[..10]).await;
+    let (query, release_query) = held(&calls::paid());
+    let (refund, release_refund) = held(&calls::refunded());
+    upstream.next(QUERY, query).next(REFUND, refund);
+    let (mut asks, mut refunds) = (server.client().await, server.client().await);
+    let query = tokio::spawn(async move { asks.query(calls::query("O1")).await });
+    let refund = tokio::spawn(async move { refunds.refund(calls::refund("R1")).await });
+    upstream.has_seen(2).await;
+    server.stop();
+    while next(&mut watch).await.is_some() {}
+    assert!(server.still_runs_after(Duration::from_millis(100)).await);
+    release_query.send(()).unwrap();
+    release_refund.send(()).unwrap();
+    assert_eq!(query.await.unwrap().unwrap().into_inner().state(), pb::TradeState::Succeeded);
+    assert_eq!(refund.await.unwrap().unwrap().into_inner().state(), pb::TradeState::Succeeded);
+    server.stopped().await;
+    drop((idle, mute, half));
 }
 
 #[tokio::test]

@@ -1,0 +1,345 @@
+//! TLS: who is let in, and certificates that change under load.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use sunmi_trade::config::{self, Sources};
+use sunmi_trade::peer::PeerIdentity;
+use sunmi_trade::tls;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::calls;
+use crate::certificates::{Authority, Caller, Folder, Issued, der};
+use crate::frames::{closed, hello};
+use crate::server::{GUARD, Server, settings, with};
+use crate::upstream::{QUERY, Upstream};
+
+async fn upstream() -> Upstream {
+    let upstream = Upstream::start().await;
+    upstream.always(QUERY, calls::paid());
+    upstream
+}
+
+/// A server with a certificate, who issued it, and where it is.
+struct Secured {
+    upstream: Upstream,
+    server: Server,
+    authority: Authority,
+    folder: Folder,
+}
+
+impl Secured {
+    async fn start(env: &[(&str, &str)]) -> Self {
+        let (upstream, authority) = (upstream().await, Authority::new());
+        let folder = Folder::new(&authority.server());
+        let sources = with(folder.settings(settings(upstream.address)), env);
+        let server = Server::start(&sources).await;
+        Self { upstream, server, authority, folder }
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::new(&self.authority, None)
+    }
+}
+
+/// Whether a call on a connection of this caller's own is served.
+async fn served(caller: &Caller, server: &Server) -> Result<(), String> {
+    let call = async {
+        let mut client = caller.client(server).await.map_err(|error| format!("{error:?}"))?;
+        let answer = client.query(calls::query("O1")).await;
+        answer.map(drop).map_err(|status| format!("{status:?}"))
+    };
+    tokio::time::timeout(GUARD, call).await.expect("an end in time")
+}
+
+#[tokio::test]
+async fn calls_are_served_over_tls_1_2_and_1_3() {
+    let secured = Secured::start(&[]).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let caller = Caller::speaking(&[version], &secured.authority, None);
+        served(&caller, &secured.server).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_leave_the_protocol_open_but_not_ask_for_another() {
+    let secured = Secured::start(&[]).await;
+    let mut caller = secured.caller();
+    caller.0.alpn_protocols.clear();
+    let mut stream = caller.connect(secured.server.address).await.expect("a handshake");
+    stream.write_all(&hello()).await.unwrap();
+    stream.read_exact(&mut [0; 9]).await.expect("a word of HTTP/2");
+    caller.0.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let refused = caller.connect(secured.server.address).await.unwrap_err().to_string();
+    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+}
+
+#[tokio::test]
+async fn without_tls_or_with_tls_where_there_is_none_a_connection_is_closed() {
+    let secured = Secured::start(&[("SUNMI_TRADE__TLS__HANDSHAKE_TIMEOUT", "1m")]).await;
+    let mut plain = TcpStream::connect(secured.server.address).await.unwrap();
+    plain.write_all(&hello()).await.unwrap();
+    closed(&mut plain).await;
+
+    let env = [("SUNMI_TRADE__LIMITS__PREFACE_TIMEOUT", "1m")];
+    let server = Server::start(&with(settings(secured.upstream.address), &env)).await;
+    let refused = served(&secured.caller(), &server).await;
+    refused.expect_err("no TLS");
+    served(&secured.caller(), &secured.server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_is_not_waited_for() {
+    let env = [
+        ("SUNMI_TRADE__TLS__HANDSHAKE_TIMEOUT", "300ms"),
+        ("SUNMI_TRADE__LIMITS__PREFACE_TIMEOUT", "1m"),
+    ];
+    let secured = Secured::start(&env).await;
+    let mut mute = TcpStream::connect(secured.server.address).await.unwrap();
+    let mut half = TcpStream::connect(secured.server.address).await.unwrap();
+    half.write_all(b"\x16\x03\x01\x02\0\x01").await.unwrap();
+    // While they wait, others are served.
+    served(&secured.caller(), &secured.server).await.unwrap();
+    closed(&mut mute).await;
+    closed(&mut half).await;
+}
+
+#[tokio::test]
+async fn after_the_handshake_the_preface_is_not_waited_for_either() {
+    let env = [("SUNMI_TRADE__LIMITS__PREFACE_TIMEOUT", "300ms")];
+    let secured = Secured::start(&env).await;
+    let mut mute = secured.caller().connect(secured.server.address).await.unwrap();
+    closed(&mut mute).await;
+}
+
+#[tokio::test]
+async fn callers_must_show_a_certificate_of_the_right_authority_where_one_is_required() {
+    let (upstream, authority) = (upstream().await, Authority::new());
+    let (clients, others) = (Authority::new(), Authority::new());
+    let folder = Folder::new(&authority.server());
+    folder.write("ca.crt", &clients.pem());
+    let right = clients.client("spiffe://example.org/till", "till.example.org");
+    let wrong = others.client("spiffe://example.org/till", "till.example.org");
+    for (rule, without) in [("required", false), ("optional", true)] {
+        let sources = folder.mutual(settings(upstream.address), rule);
+        let server = Server::start(&sources).await;
+        let table = [(None, without), (Some(&right), true), (Some(&wrong), false)];
+        for (at, (shown, expected)) in table.into_iter().enumerate() {
+            let caller = Caller::new(&authority, shown);
+            let found = served(&caller, &server).await;
+            assert_eq!(found.is_ok(), expected, "{rule} {at} {found:?}");
+        }
+    }
+}
+
+/// The other authority counts at once, for those who were let in by the old one, too.
+#[tokio::test]
+async fn the_authority_of_callers_can_be_replaced() {
+    let (upstream, authority) = (upstream().await, Authority::new());
+    let (old, new) = (Authority::new(), Authority::new());
+    let folder = Folder::new(&authority.server());
+    folder.write("ca.crt", &old.pem());
+    let server = Server::start(&folder.mutual(settings(upstream.address), "required")).await;
+    let by = |issuer: &Authority| Caller::new(&authority, Some(&issuer.client("a:b", "a")));
+    let (of_old, of_new) = (by(&old), by(&new));
+    served(&of_old, &server).await.unwrap();
+    served(&of_new, &server).await.unwrap_err();
+    folder.write("ca.crt", &new.pem());
+    let replaced = async { while served(&of_new, &server).await.is_err() {} };
+    tokio::time::timeout(GUARD, replaced).await.expect("the new one in force in time");
+    served(&of_old, &server).await.unwrap_err();
+}
+
+/// Replaces a certificate while callers make new connections all the time. No call fails.
+async fn rotated(secured: &Secured, caller: &Caller, replace: impl FnOnce(&Issued)) {
+    let issued = secured.authority.server();
+    replace(&issued);
+    let new = der(&issued);
+    let calling = async {
+        loop {
+            served(caller, &secured.server).await.expect("a call on a new connection");
+            if caller.shown(&secured.server).await.expect("a certificate") == new {
+                break;
+            }
+        }
+    };
+    let (kept, done) = tokio::join!(
+        async {
+            let mut kept = caller.client(&secured.server).await.unwrap();
+            for _ in 0..20 {
+                kept.query(calls::query("O1")).await.expect("a call on a connection of old");
+            }
+        },
+        tokio::time::timeout(GUARD, calling),
+    );
+    let () = kept;
+    done.expect("the new one is shown in time");
+    served(caller, &secured.server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_can_be_replaced_in_place_under_load() {
+    let secured = Secured::start(&[]).await;
+    let caller = secured.caller();
+    for _ in 0..3 {
+        rotated(&secured, &caller, |issued| secured.folder.put(issued)).await;
+    }
+}
+
+/// Makes `..data` a link to a new folder with these files, as Kubernetes does: the files are
+/// links through it.
+fn swap(mount: &Path, issued: &Issued) {
+    let data = mount.join(format!("..{}", Uuid::new_v4()));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("tls.crt"), &issued.certificate).unwrap();
+    std::fs::write(data.join("tls.key"), &issued.key).unwrap();
+    symlink(data.file_name().unwrap(), mount.join("..data_tmp")).unwrap();
+    let old = std::fs::read_link(mount.join("..data")).ok();
+    std::fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    if let Some(old) = old {
+        std::fs::remove_dir_all(mount.join(old)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_can_be_replaced_by_a_swap_of_links_under_load() {
+    let (upstream, authority) = (upstream().await, Authority::new());
+    let first = authority.server();
+    let folder = Folder::new(&first);
+    for name in ["tls.crt", "tls.key"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+        symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
+    }
+    swap(folder.path(), &first);
+    let server = Server::start(&folder.settings(settings(upstream.address))).await;
+    let secured = Secured { upstream, server, authority, folder };
+    let caller = secured.caller();
+    assert_eq!(caller.shown(&secured.server).await.unwrap(), der(&first));
+    for _ in 0..3 {
+        rotated(&secured, &caller, |issued| swap(secured.folder.path(), issued)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_leaves_the_old_one_in_force() {
+    let secured = Secured::start(&[]).await;
+    let caller = secured.caller();
+    let old = caller.shown(&secured.server).await.unwrap();
+    let (one, other) = (secured.authority.server(), secured.authority.server());
+    let mixed = Issued { certificate: one.certificate.clone(), key: other.key };
+    let broken = Issued { certificate: "no certificate".to_owned(), key: one.key.clone() };
+    let cut = Issued { certificate: one.certificate[..200].to_owned(), key: one.key.clone() };
+    for (at, bad) in [mixed, broken, cut].iter().enumerate() {
+        secured.folder.put(bad);
+        refused(&secured.server, at + 1).await;
+        assert_eq!(caller.shown(&secured.server).await.unwrap(), old);
+        served(&caller, &secured.server).await.unwrap();
+    }
+    rotated(&secured, &caller, |issued| secured.folder.put(issued)).await;
+}
+
+/// Waits until so many reloads have failed.
+async fn refused(server: &Server, times: usize) {
+    let line = r#"sunmi_reload_total{kind="certificate",result="error"} "#;
+    let counted = async {
+        loop {
+            let (_, page) = crate::serving::page(server, "/metrics").await;
+            let at = page.find(line).expect("the count") + line.len();
+            let count: usize = page[at..].lines().next().unwrap().parse().unwrap();
+            if count >= times {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(GUARD, counted).await.expect("a failure that is counted");
+}
+
+/// The faults of a configuration.
+fn faults(sources: &Sources) -> Vec<String> {
+    let faults = config::load(sources, true).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn files_that_cannot_be_used_are_faults_of_the_configuration() {
+    let authority = Authority::new();
+    let (one, other) = (authority.server(), authority.server());
+    let folder = Folder::new(&one);
+    folder.write("ca.crt", &authority.pem());
+    let sources = || folder.mutual(Sources::default(), "optional");
+    assert_eq!(faults(&sources()), [""; 0]);
+    let table = [
+        ("tls.crt", "", "tls.certificate_file: names a file without a certificate in PEM"),
+        ("tls.crt", &one.key, "tls.certificate_file: names a file without a certificate in PEM"),
+        ("tls.key", &one.certificate, "tls.key_file: names a file without a private key in PEM"),
+        (
+            "tls.key",
+            &other.key,
+            "tls.key_file: names a file with another key than the certificate's",
+        ),
+        ("ca.crt", "", "tls.client_ca_file: names a file without a certificate in PEM"),
+    ];
+    for (name, text, fault) in table {
+        folder.put(&one);
+        folder.write("ca.crt", &authority.pem());
+        folder.write(name, text);
+        assert_eq!(faults(&sources()), [fault], "{name}");
+    }
+    std::fs::remove_file(folder.path().join("ca.crt")).unwrap();
+    let fault = "tls.client_ca_file: names a file that cannot be read: entity not found";
+    assert_eq!(faults(&sources()), [fault]);
+}
+
+#[test]
+fn settings_of_tls_that_do_not_go_together_are_faults() {
+    let table: [(&[(&str, &str)], &str); 4] = [
+        (
+            &[("SUNMI_TRADE__TLS__CERTIFICATE_FILE", "x")],
+            "tls.key_file: is required with tls.certificate_file",
+        ),
+        (
+            &[("SUNMI_TRADE__TLS__KEY_FILE", "x")],
+            "tls.certificate_file: is required with tls.key_file",
+        ),
+        (
+            &[("SUNMI_TRADE__TLS__CLIENT_CA_FILE", "x")],
+            "tls.client_ca_file: only goes with tls.certificate_file",
+        ),
+        (
+            &[("SUNMI_TRADE__TLS__CLIENT_CERTIFICATE", "required")],
+            "tls.client_certificate: only goes with tls.client_ca_file",
+        ),
+    ];
+    for (env, fault) in table {
+        assert_eq!(faults(&with(Sources::default(), env)), [fault]);
+    }
+}
+
+#[test]
+fn the_names_of_a_caller_are_read_from_its_certificate() {
+    let authority = Authority::new();
+    let issued = authority.client("spiffe://example.org/ns/shop/sa/till", "till.example.org");
+    let identity = tls::identity(&der(&issued));
+    assert_eq!(identity.uris, ["spiffe://example.org/ns/shop/sa/till"]);
+    assert_eq!(identity.dns_names, ["till.example.org"]);
+    // One without names is nobody's.
+    let authority = CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap();
+    assert_eq!(tls::identity(&authority), PeerIdentity::default());
+}
+
+/// A certificate that has expired is the operator's concern: to refuse it would keep down
+/// a server that callers might still accept.
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_still_shown() {
+    let (upstream, authority) = (upstream().await, Authority::new());
+    let expired = authority.expired();
+    let folder = Folder::new(&expired);
+    let server = Server::start(&folder.settings(settings(upstream.address))).await;
+    let caller = Caller::new(&authority, None);
+    let refused = served(&caller, &server).await.unwrap_err();
+    assert!(refused.contains("Expired"), "{refused}");
+}
