@@ -201,3 +201,6 @@ async fn pause(error: &io::Error, told: &mut Option<Instant>) {
     }
     tokio::time::sleep(PAUSE).await;
 }
+
+#[cfg(test)]
+mod tests;

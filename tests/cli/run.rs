@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::{PATIENCE, file, program, run, signal};
 
@@ -14,8 +14,11 @@ struct Running {
 
 impl Running {
     fn start(args: &[&str]) -> Self {
-        let mut child = program()
-            .args(args)
+        Self::of(program().args(args))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -175,4 +178,59 @@ fn a_key_file_that_changes_is_told_by_its_name_and_the_rule_and_never_by_a_key()
     log += &server.end().1;
     assert!(!log.contains("s3cret"), "{log}");
     assert_eq!(log.matches("must hold").count(), 1, "{log}");
+}
+
+/// On ports that are free.
+const SERVE: [&str; 6] =
+    ["serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+
+/// What a client of HTTP/2 says first, with empty settings.
+const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A connection on which the server has said that it speaks HTTP/2, too.
+fn greet(address: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    stream.write_all(HELLO).expect("a greeting can be sent");
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).expect("a greeting comes back");
+    assert_eq!(head[3], 4, "settings");
+    stream
+}
+
+#[test]
+fn a_connection_that_does_not_answer_is_told_of_and_the_end_is_still_good() {
+    let env = [
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "100ms"),
+        ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "150ms"),
+        ("SUNMI_TRADE__DEADLINES__DEFAULT", "200ms"),
+        ("SUNMI_TRADE__DEADLINES__MAX", "200ms"),
+        ("SUNMI_TRADE__REFUND__MIN_LEFT", "0ms"),
+        ("SUNMI_TRADE__REFUND__CEILING", "300ms"),
+        ("SUNMI_TRADE__SHUTDOWN__DRAIN", "400ms"),
+    ];
+    let mut server = Running::of(program().args(SERVE).envs(env));
+    let line = server.logged("serving ");
+    let silent = greet(line.strip_prefix("address=").expect("where it serves"));
+    server.terminate();
+    let (status, log) = server.end();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(log.contains("not all was finished in time"), "{log}");
+    assert!(log.contains("connections=1 refunds=0"), "{log}");
+    assert!(log.contains("all_answered=false"), "{log}");
+    drop(silent);
+}
+
+#[test]
+fn without_file_descriptors_it_waits_and_then_goes_on() {
+    let script = "ulimit -n 64 && exec \"$0\" \"$@\"";
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear().args(["-c", script, env!("CARGO_BIN_EXE_sunmi-trade")]).args(SERVE);
+    let mut server = Running::of(&mut shell);
+    let line = server.logged("serving ");
+    let address = line.strip_prefix("address=").expect("where it serves");
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(address).expect("a place")).collect();
+    server.logged("cannot take a connection");
+    drop(crowd);
+    greet(address);
 }

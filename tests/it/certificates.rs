@@ -61,8 +61,7 @@ impl Authority {
     pub(crate) fn client(&self, uri: &str, dns_name: &str) -> Issued {
         let mut params = CertificateParams::default();
         let text = |text: &str| Ia5String::try_from(text).unwrap();
-        params.subject_alt_names =
-            vec![SanType::URI(text(uri)), SanType::DnsName(text(dns_name))];
+        params.subject_alt_names = vec![SanType::URI(text(uri)), SanType::DnsName(text(dns_name))];
         self.issue(params)
     }
 
