@@ -47,14 +47,14 @@ impl Authority {
 
     /// A certificate for a server on localhost.
     pub(crate) fn server(&self) -> Issued {
-        self.issue(CertificateParams::new(["localhost".to_owned()]).unwrap())
+        self.issue(&CertificateParams::new(["localhost".to_owned()]).unwrap())
     }
 
     /// A certificate for a server on localhost that expired long ago.
     pub(crate) fn expired(&self) -> Issued {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.not_after = date_time_ymd(2001, 1, 1);
-        self.issue(params)
+        self.issue(&params)
     }
 
     /// A certificate of a caller with these names.
@@ -62,10 +62,10 @@ impl Authority {
         let mut params = CertificateParams::default();
         let text = |text: &str| Ia5String::try_from(text).unwrap();
         params.subject_alt_names = vec![SanType::URI(text(uri)), SanType::DnsName(text(dns_name))];
-        self.issue(params)
+        self.issue(&params)
     }
 
-    fn issue(&self, params: CertificateParams) -> Issued {
+    fn issue(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Issued { certificate: certificate.pem(), key: key.serialize_pem() }

@@ -43,4 +43,5 @@ mod limits;
 mod serving;
 mod hostile;
 mod tls;
+mod renewal;
 mod shutdown;

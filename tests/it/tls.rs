@@ -1,7 +1,4 @@
-//! TLS: who is let in, and certificates that change under load.
-
-use std::os::unix::fs::symlink;
-use std::path::Path;
+//! TLS: who is let in, and what is wrong with files.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -10,30 +7,29 @@ use sunmi_trade::peer::PeerIdentity;
 use sunmi_trade::tls;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use uuid::Uuid;
 
 use crate::calls;
-use crate::certificates::{Authority, Caller, Folder, Issued, der};
+use crate::certificates::{Authority, Caller, Folder, der};
 use crate::frames::{closed, hello};
 use crate::server::{GUARD, Server, settings, with};
 use crate::upstream::{QUERY, Upstream};
 
-async fn upstream() -> Upstream {
+pub(crate) async fn upstream() -> Upstream {
     let upstream = Upstream::start().await;
     upstream.always(QUERY, calls::paid());
     upstream
 }
 
 /// A server with a certificate, who issued it, and where it is.
-struct Secured {
-    upstream: Upstream,
-    server: Server,
-    authority: Authority,
-    folder: Folder,
+pub(crate) struct Secured {
+    pub(crate) upstream: Upstream,
+    pub(crate) server: Server,
+    pub(crate) authority: Authority,
+    pub(crate) folder: Folder,
 }
 
 impl Secured {
-    async fn start(env: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
         let (upstream, authority) = (upstream().await, Authority::new());
         let folder = Folder::new(&authority.server());
         let sources = with(folder.settings(settings(upstream.address)), env);
@@ -41,13 +37,13 @@ impl Secured {
         Self { upstream, server, authority, folder }
     }
 
-    fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         Caller::new(&self.authority, None)
     }
 }
 
 /// Whether a call on a connection of this caller's own is served.
-async fn served(caller: &Caller, server: &Server) -> Result<(), String> {
+pub(crate) async fn served(caller: &Caller, server: &Server) -> Result<(), String> {
     let call = async {
         let mut client = caller.client(server).await.map_err(|error| format!("{error:?}"))?;
         let answer = client.query(calls::query("O1")).await;
@@ -134,128 +130,6 @@ async fn callers_must_show_a_certificate_of_the_right_authority_where_one_is_req
             assert_eq!(found.is_ok(), expected, "{rule} {at} {found:?}");
         }
     }
-}
-
-/// The other authority counts at once, for those who were let in by the old one, too.
-#[tokio::test]
-async fn the_authority_of_callers_can_be_replaced() {
-    let (upstream, authority) = (upstream().await, Authority::new());
-    let (old, new) = (Authority::new(), Authority::new());
-    let folder = Folder::new(&authority.server());
-    folder.write("ca.crt", &old.pem());
-    let server = Server::start(&folder.mutual(settings(upstream.address), "required")).await;
-    let by = |issuer: &Authority| Caller::new(&authority, Some(&issuer.client("a:b", "a")));
-    let (of_old, of_new) = (by(&old), by(&new));
-    served(&of_old, &server).await.unwrap();
-    served(&of_new, &server).await.unwrap_err();
-    folder.write("ca.crt", &new.pem());
-    let replaced = async { while served(&of_new, &server).await.is_err() {} };
-    tokio::time::timeout(GUARD, replaced).await.expect("the new one in force in time");
-    served(&of_old, &server).await.unwrap_err();
-}
-
-/// Replaces a certificate while callers make new connections all the time. No call fails.
-async fn rotated(secured: &Secured, caller: &Caller, replace: impl FnOnce(&Issued)) {
-    let issued = secured.authority.server();
-    replace(&issued);
-    let new = der(&issued);
-    let calling = async {
-        loop {
-            served(caller, &secured.server).await.expect("a call on a new connection");
-            if caller.shown(&secured.server).await.expect("a certificate") == new {
-                break;
-            }
-        }
-    };
-    let (kept, done) = tokio::join!(
-        async {
-            let mut kept = caller.client(&secured.server).await.unwrap();
-            for _ in 0..20 {
-                kept.query(calls::query("O1")).await.expect("a call on a connection of old");
-            }
-        },
-        tokio::time::timeout(GUARD, calling),
-    );
-    let () = kept;
-    done.expect("the new one is shown in time");
-    served(caller, &secured.server).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_certificate_can_be_replaced_in_place_under_load() {
-    let secured = Secured::start(&[]).await;
-    let caller = secured.caller();
-    for _ in 0..3 {
-        rotated(&secured, &caller, |issued| secured.folder.put(issued)).await;
-    }
-}
-
-/// Makes `..data` a link to a new folder with these files, as Kubernetes does: the files are
-/// links through it.
-fn swap(mount: &Path, issued: &Issued) {
-    let data = mount.join(format!("..{}", Uuid::new_v4()));
-    std::fs::create_dir(&data).unwrap();
-    std::fs::write(data.join("tls.crt"), &issued.certificate).unwrap();
-    std::fs::write(data.join("tls.key"), &issued.key).unwrap();
-    symlink(data.file_name().unwrap(), mount.join("..data_tmp")).unwrap();
-    let old = std::fs::read_link(mount.join("..data")).ok();
-    std::fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
-    if let Some(old) = old {
-        std::fs::remove_dir_all(mount.join(old)).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_certificate_can_be_replaced_by_a_swap_of_links_under_load() {
-    let (upstream, authority) = (upstream().await, Authority::new());
-    let first = authority.server();
-    let folder = Folder::new(&first);
-    for name in ["tls.crt", "tls.key"] {
-        std::fs::remove_file(folder.path().join(name)).unwrap();
-        symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
-    }
-    swap(folder.path(), &first);
-    let server = Server::start(&folder.settings(settings(upstream.address))).await;
-    let secured = Secured { upstream, server, authority, folder };
-    let caller = secured.caller();
-    assert_eq!(caller.shown(&secured.server).await.unwrap(), der(&first));
-    for _ in 0..3 {
-        rotated(&secured, &caller, |issued| swap(secured.folder.path(), issued)).await;
-    }
-}
-
-#[tokio::test]
-async fn a_certificate_that_cannot_be_used_leaves_the_old_one_in_force() {
-    let secured = Secured::start(&[]).await;
-    let caller = secured.caller();
-    let old = caller.shown(&secured.server).await.unwrap();
-    let (one, other) = (secured.authority.server(), secured.authority.server());
-    let mixed = Issued { certificate: one.certificate.clone(), key: other.key };
-    let broken = Issued { certificate: "no certificate".to_owned(), key: one.key.clone() };
-    let cut = Issued { certificate: one.certificate[..200].to_owned(), key: one.key.clone() };
-    for (at, bad) in [mixed, broken, cut].iter().enumerate() {
-        secured.folder.put(bad);
-        refused(&secured.server, at + 1).await;
-        assert_eq!(caller.shown(&secured.server).await.unwrap(), old);
-        served(&caller, &secured.server).await.unwrap();
-    }
-    rotated(&secured, &caller, |issued| secured.folder.put(issued)).await;
-}
-
-/// Waits until so many reloads have failed.
-async fn refused(server: &Server, times: usize) {
-    let line = r#"sunmi_reload_total{kind="certificate",result="error"} "#;
-    let counted = async {
-        loop {
-            let (_, page) = crate::serving::page(server, "/metrics").await;
-            let at = page.find(line).expect("the count") + line.len();
-            let count: usize = page[at..].lines().next().unwrap().parse().unwrap();
-            if count >= times {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(GUARD, counted).await.expect("a failure that is counted");
 }
 
 /// The faults of a configuration.
