@@ -124,7 +124,7 @@ async fn a_refund_whose_caller_is_gone_goes_on_and_the_stop_waits_for_it() {
 #[tokio::test]
 async fn connections_that_do_not_answer_do_not_hold_the_stop() {
     let upstream = Upstream::start().await;
-    let mut server = Server::start(&hurried(settings(upstream.address))).await;
+    let mut server = Server::start(&patient(hurried(settings(upstream.address)))).await;
     let mut mute = connect(&server, b"").await;
     let mut half = connect(&server, &PREFACE[..10]).await;
     let mut begun = connect(&server, PREFACE).await;
@@ -144,6 +144,15 @@ async fn connections_that_do_not_answer_do_not_hold_the_stop() {
     }
 }
 
+/// With more time for connections to begin than any test waits.
+fn patient(sources: Sources) -> Sources {
+    let env = [
+        ("SUNMI_TRADE__TLS__HANDSHAKE_TIMEOUT", "1m"),
+        ("SUNMI_TRADE__LIMITS__PREFACE_TIMEOUT", "1m"),
+    ];
+    with(sources, &env)
+}
+
 /// A connection on which this was said.
 async fn connect(server: &Server, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -153,7 +162,8 @@ async fn connect(server: &Server, bytes: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn what_has_not_begun_to_speak_is_not_waited_for_at_all() {
-    let (_upstream, mut server) = start().await;
+    let upstream = Upstream::start().await;
+    let mut server = Server::start(&patient(settings(upstream.address))).await;
     let mut mute = connect(&server, &PREFACE[..10]).await;
     server.client().await.query(calls::query("")).await.unwrap_err();
     server.stop();
@@ -166,7 +176,7 @@ async fn what_has_not_begun_to_speak_is_not_waited_for_at_all() {
 async fn handshakes_under_way_do_not_hold_the_stop() {
     let (upstream, authority) = (Upstream::start().await, Authority::new());
     let folder = Folder::new(&authority.server());
-    let mut server = Server::start(&folder.settings(settings(upstream.address))).await;
+    let mut server = Server::start(&patient(folder.settings(settings(upstream.address)))).await;
     let caller = Caller::new(&authority, None);
     let mut half = connect(&server, b"\x16\x03\x01\x02\0\x01").await;
     let mut mute = caller.connect(server.address).await.unwrap();
