@@ -135,7 +135,10 @@ pub async fn run(
 
     let parts = Parts { health, readiness, stop, cut, connections, refund_tasks, resolver, ledger };
     tokio::select! {
-        ended = &mut server => ended??,
+        ended = &mut server => {
+            ended??;
+            return Err("the port closed by itself".into());
+        }
         () = shutdown => drain(&config.shutdown, parts, server).await,
     }
     admin.abort();
