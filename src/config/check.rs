@@ -10,18 +10,11 @@ use crate::ledger::Location;
 pub(super) fn check(reader: &mut Reader, config: &Config) {
     let Config { deadlines, refund, .. } = config;
     let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
-    let checks_callers = !matches!(config.access, Access::Open);
     let table = [
         (
             !production || !matches!(config.ledger, Location::Memory),
             "refund.ledger",
             "must not be memory in production: a restart would forget what was sent",
-        ),
-        (
-            !production || config.listen.ip().is_loopback() || checks_callers,
-            "callers",
-            "must be set in production on an address that is not loopback: [[callers]], or \
-             trust-network where the network checks who calls",
         ),
         (
             !production || refund.settle_window >= s(60),
@@ -72,5 +65,30 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     ];
     for (holds, key, rule) in table {
         reader.check(holds, key, rule);
+    }
+    check_callers(reader, config, production);
+}
+
+/// It is said who may call where strangers could, and callers can be known as it is said.
+fn check_callers(reader: &mut Reader, config: &Config, production: bool) {
+    let clients = config.tls.files.as_ref().and_then(|files| files.clients.as_ref());
+    let said = match &config.access {
+        Access::Open => clients.is_some_and(|clients| clients.required),
+        Access::TrustNetwork | Access::Listed(_) => true,
+    };
+    let rule = "must be set in production on an address that is not loopback: [[callers]], or \
+                trust-network where the network checks who calls";
+    reader.check(!production || config.listen.ip().is_loopback() || said, "callers", rule);
+    let rule = "can only be known by uris and dns_names with tls.client_ca_file";
+    reader.check(clients.is_some() || !by_certificate(&config.access), "callers", rule);
+}
+
+/// Whether somebody is known by a certificate.
+fn by_certificate(access: &Access) -> bool {
+    match access {
+        Access::Open | Access::TrustNetwork => false,
+        Access::Listed(callers) => {
+            callers.iter().any(|caller| !(caller.uris.is_empty() && caller.dns_names.is_empty()))
+        }
     }
 }

@@ -98,6 +98,7 @@ fn callers_that_are_alike_are_told_by_their_places() {
     let expected = [
         "callers[0] and callers[2]: must have different names",
         "callers[0] and callers[2]: must not have a name of a certificate in common",
+        "callers: can only be known by uris and dns_names with tls.client_ca_file",
     ];
     assert_eq!(faults, expected);
 }

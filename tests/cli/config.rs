@@ -233,16 +233,16 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         ("[shutdown]\ngrace = '75s'", "shutdown.grace"),
         ("listen = '0.0.0.0:1'", "callers"),
         ("[[callers]]\nname = 'a'\nrpcs = ['Query']", "callers[0]"),
-        ("[[callers]]\nname = 'a'\nuris = ['x']", "callers[0].rpcs"),
-        ("[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Void']", "callers[0].rpcs"),
-        ("[[callers]]\nuris = ['x']\nrpcs = ['Query']", "callers[0].name"),
+        ("[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'", "callers[0].rpcs"),
+        ("[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Void']", "callers[0].rpcs"),
+        ("[[callers]]\ntoken_file = 'TOKENS'\nrpcs = ['Query']", "callers[0].name"),
         (
-            "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\napp_ids = ['app-2']",
+            "[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Query']\napp_ids = ['app-2']",
             "callers[0].app_ids",
         ),
         (
-            "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\n\
-             [[callers]]\nname = 'b'\nuris = ['y', 'x']\nrpcs = ['Query']",
+            "[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Query']\n\
+             [[callers]]\nname = 'b'\ntoken_file = 'TOKENS'\nrpcs = ['Query']",
             "callers[0] and callers[1]",
         ),
         ("callers = 'anybody'", "callers"),
@@ -256,7 +256,9 @@ fn limits_that_do_not_fit_each_other_are_faults() {
             "credentials[0].app_key",
         ),
     ];
+    let tokens = file("relation.tokens", "0123456789abcdef");
     for (at, (text, key)) in table.into_iter().enumerate() {
+        let text = &text.replace("TOKENS", tokens.to_str().unwrap());
         let ran = check(&format!("relation-{at}"), text, &[], &[]);
         let faults = ran.faults();
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
@@ -267,9 +269,12 @@ fn limits_that_do_not_fit_each_other_are_faults() {
 #[test]
 fn who_may_call_must_be_said_where_production_is_reached_from_outside() {
     let listen = "listen = '0.0.0.0:1'\n";
+    let tokens = file("listing.tokens", "0123456789abcdef");
+    let listed = "[[callers]]\nname = 'a'\nrpcs = ['Query']\ntoken_file = ";
+    let listed = format!("{listed}'{}'\n", tokens.display());
     for (name, more) in [
         ("trusting", "callers = 'trust-network'\n"),
-        ("listing", "[[callers]]\nname = 'a'\nuris = ['x']\nrpcs = ['Query']\n"),
+        ("listing", listed.as_str()),
         ("testing", "[upstream]\nenvironment = 'test'\n"),
     ] {
         check(name, &format!("{listen}{more}"), &[], &[]).printed();

@@ -1,5 +1,6 @@
 //! TLS: who is let in, and what is wrong with files.
 
+use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sunmi_trade::config::{self, Sources};
@@ -7,6 +8,7 @@ use sunmi_trade::peer::PeerIdentity;
 use sunmi_trade::tls;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tonic::Code;
 
 use crate::calls;
 use crate::certificates::{Authority, Caller, Folder, der};
@@ -58,6 +60,21 @@ async fn calls_are_served_over_tls_1_2_and_1_3() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let caller = Caller::speaking(&[version], &secured.authority, None);
         served(&caller, &secured.server).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_session_is_resumed() {
+    let secured = Secured::start(&[]).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let caller = Caller::speaking(&[version], &secured.authority, None);
+        for _ in 0..2 {
+            let mut stream = caller.connect(secured.server.address).await.unwrap();
+            stream.write_all(&hello()).await.unwrap();
+            // A ticket would come before it.
+            stream.read_exact(&mut [0; 9]).await.unwrap();
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+        }
     }
 }
 
@@ -132,6 +149,35 @@ async fn callers_must_show_a_certificate_of_the_right_authority_where_one_is_req
     }
 }
 
+#[test]
+fn callers_by_certificate_want_an_authority_and_names_of_their_own() {
+    let caller =
+        |name: &str| format!("[[callers]]\nname = '{name}'\nuris = ['a:b']\nrpcs = ['Query']\n");
+    let sources = Sources { file: Some(caller("a") + &caller("b")), ..Sources::default() };
+    let expected = [
+        "callers[0] and callers[1]: must not have a name of a certificate in common",
+        "callers: can only be known by uris and dns_names with tls.client_ca_file",
+    ];
+    assert_eq!(faults(&sources), expected);
+}
+
+/// In production on an address that others reach.
+#[test]
+fn certificates_that_callers_must_show_say_who_may_call() {
+    let authority = Authority::new();
+    let folder = Folder::new(&authority.server());
+    folder.write("ca.crt", &authority.pem());
+    let env = [
+        ("SUNMI_TRADE_APP_ID", "app-1"),
+        ("SUNMI_TRADE_APP_KEY", "x"),
+        ("SUNMI_TRADE__LISTEN", "0.0.0.0:50051"),
+    ];
+    for (rule, enough) in [("required", true), ("optional", false)] {
+        let sources = with(folder.mutual(Sources::default(), rule), &env);
+        assert_eq!(config::load(&sources, false).is_ok(), enough, "{rule}");
+    }
+}
+
 /// The faults of a configuration.
 fn faults(sources: &Sources) -> Vec<String> {
     let faults = config::load(sources, true).err().unwrap_or_default();
@@ -203,6 +249,39 @@ fn the_names_of_a_caller_are_read_from_its_certificate() {
     // One without names is nobody's.
     let authority = CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap();
     assert_eq!(tls::identity(&authority), PeerIdentity::default());
+}
+
+#[tokio::test]
+async fn callers_are_known_by_the_names_in_their_certificates() {
+    let (upstream, authority, clients) = (upstream().await, Authority::new(), Authority::new());
+    let folder = Folder::new(&authority.server());
+    folder.write("ca.crt", &clients.pem());
+    let callers = r#"
+        [[callers]]
+        name = "till"
+        uris = ["spiffe://example.org/till"]
+        rpcs = ["Query"]
+        [[callers]]
+        name = "clerk"
+        dns_names = ["clerk.example.org"]
+        rpcs = ["Refund"]
+    "#;
+    let sources = Sources { file: Some(callers.to_owned()), ..settings(upstream.address) };
+    let server = Server::start(&folder.mutual(sources, "optional")).await;
+    let table = [
+        (Some(("spiffe://example.org/till", "x")), Code::Ok),
+        (Some(("spiffe://example.org/x", "clerk.example.org")), Code::PermissionDenied),
+        (Some(("spiffe://example.org/x", "x")), Code::Unauthenticated),
+        (None, Code::Unauthenticated),
+    ];
+    for (names, expected) in table {
+        let shown = names.map(|(uri, dns_name)| clients.client(uri, dns_name));
+        let caller = Caller::new(&authority, shown.as_ref());
+        let mut client = caller.client(&server).await.unwrap();
+        let answer = client.query(calls::query("O1")).await;
+        let code = answer.map_or_else(|status| status.code(), |_| Code::Ok);
+        assert_eq!(code, expected, "{names:?}");
+    }
 }
 
 /// A certificate that has expired is the operator's concern: to refuse it would keep down
