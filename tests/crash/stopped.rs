@@ -1,5 +1,6 @@
 //! A server is asked to stop.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -113,8 +114,11 @@ async fn what_is_left_in_doubt_is_the_next_process_s() {
 async fn a_stop_takes_no_longer_than_its_drain() {
     let world = World::on_a_file().await;
     let mut server = world.start().await;
-    // It never speaks, and would be waited for for ever.
-    let silent = TcpStream::connect(server.grpc).unwrap();
+    // It greets and never answers again, and would be waited for for ever.
+    let mut silent = TcpStream::connect(server.grpc).unwrap();
+    let greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    silent.write_all(greeting).unwrap();
+    silent.read_exact(&mut [0; 9]).unwrap();
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
     server.ask_to_stop();
     assert_eq!(server.ended().await.code(), Some(0));
