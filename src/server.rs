@@ -15,6 +15,7 @@ mod accept;
 mod connection;
 mod drain;
 mod http2;
+mod measured;
 mod places;
 
 use crate::admin::{self, Readiness, Seen};
@@ -115,7 +116,7 @@ pub async fn run(
         false => (None, None),
     };
     let router = http2::limited(&config.limits)
-        .layer(CountUnknown::new(metrics))
+        .layer(CountUnknown::new(Arc::clone(&metrics)))
         .add_service(trades)
         .add_service(health_service)
         .add_optional_service(reflection)
@@ -123,6 +124,7 @@ pub async fn run(
 
     let address = listeners.grpc.local_addr()?;
     let connections = Arc::new(Connections::default());
+    measured::pull(&metrics, &connections, tls.as_ref())?;
     let cut = CancellationToken::new();
     let tokens = Tokens { stop: stop.clone(), cut: cut.clone() };
     let port = Port::new(&config, tls, Arc::clone(&connections), tokens);

@@ -6,12 +6,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::calls;
+use crate::certificates::{Authority, Folder};
 use crate::measures::scrape;
 use crate::server::{APP_ID, Server, query, refund, settings};
 use crate::serving::page;
 use crate::upstream::{QUERY, REFUND, Upstream};
 
-/// A server that has seen calls.
+/// A server that has seen calls, without TLS.
 async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;
     upstream.always(QUERY, calls::paid()).always(REFUND, calls::accepted());
@@ -62,8 +63,12 @@ fn documented(text: &str) -> BTreeMap<String, Family> {
 
 #[tokio::test]
 async fn the_documented_metrics_are_those_that_are_served() {
-    let (_upstream, server) = start().await;
+    let (upstream, server) = start().await;
     let (_, text) = page(&server, "/metrics").await;
+    assert!(!text.contains("sunmi_tls_certificate_expiry_seconds"));
+    let folder = Folder::new(&Authority::new().server());
+    let secured = Server::start(&folder.settings(settings(upstream.address))).await;
+    let (_, text) = page(&secured, "/metrics").await;
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     let document = std::fs::read_to_string(document).unwrap();
     let (documented, served) = (documented(&document), served(&text));
