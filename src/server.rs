@@ -74,21 +74,14 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
-    let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
+    if config.exposes_tokens() {
+        tracing::warn!("callers' tokens come over plain text: the network must keep them");
+    }
     let (tls, certificate) = secured(config.tls.files.as_ref())?.unzip();
-    let base_url = upstream(&config).await?;
-    let metrics = Arc::new(Metrics::new(&base_url)?);
-    let ledger = ledger.measured_by(&metrics)?;
-    let client = Client::new(&config.client(base_url), config.credentials.clone())?;
-    let client = Arc::new(client.measured_by(&metrics));
-    let refund_tasks = TaskTracker::new();
-    let refunds = Refunds::new(
-        Arc::clone(&client),
-        ledger.clone(),
-        refund_tasks.clone(),
-        config.refund.clone(),
-    )
-    .at_most(config.max_calls as usize);
+    let Core { ledger, metrics, client, refunds, refund_tasks } = Core::new(&config).await?;
+    let connections = Arc::new(Connections::default());
+    measured::pull(&metrics, &connections, tls.as_ref())?;
+
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let mut watched = config.access.watched();
@@ -96,9 +89,6 @@ pub async fn run(
     watched.extend(certificate);
     let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
     tokio::spawn(watch);
-    let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
-    let gate = Gate::new(access, deadlines, config.max_calls, Arc::clone(&metrics));
-    let trades = Trades::new(client, refunds).into_service(gate);
 
     let readiness = Readiness::default();
     let seen = Seen {
@@ -115,22 +105,21 @@ pub async fn run(
         true => reflection().map(|(new, old)| (Some(new), Some(old)))?,
         false => (None, None),
     };
+    let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
+    let gate = Gate::new(access, deadlines, config.max_calls, Arc::clone(&metrics));
     let router = http2::limited(&config.limits)
-        .layer(CountUnknown::new(Arc::clone(&metrics)))
-        .add_service(trades)
+        .layer(CountUnknown::new(metrics))
+        .add_service(Trades::new(client, refunds).into_service(gate))
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_optional_service(old_reflection);
 
     let address = listeners.grpc.local_addr()?;
-    let connections = Arc::new(Connections::default());
-    measured::pull(&metrics, &connections, tls.as_ref())?;
     let cut = CancellationToken::new();
     let tokens = Tokens { stop: stop.clone(), cut: cut.clone() };
-    let port = Port::new(&config, tls, Arc::clone(&connections), tokens);
-    let incoming = port.open(listeners.grpc);
-    let mut server =
-        tokio::spawn(router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned()));
+    let incoming = Port::new(&config, tls, Arc::clone(&connections), tokens).open(listeners.grpc);
+    let stopped = stop.clone().cancelled_owned();
+    let mut server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
     report(&health, ServingStatus::Serving).await;
     readiness.set(true);
     tracing::info!(%address, admin = %admin_address, "serving");
@@ -145,6 +134,31 @@ pub async fn run(
     }
     admin.abort();
     Ok(())
+}
+
+/// What works on calls, whoever makes them.
+struct Core {
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    client: Arc<Client>,
+    refunds: Refunds,
+    refund_tasks: TaskTracker,
+}
+
+impl Core {
+    async fn new(config: &Config) -> Result<Self, BoxError> {
+        let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
+        let base_url = upstream(config).await?;
+        let metrics = Arc::new(Metrics::new(&base_url)?);
+        let ledger = ledger.measured_by(&metrics)?;
+        let client = Client::new(&config.client(base_url), config.credentials.clone())?;
+        let client = Arc::new(client.measured_by(&metrics));
+        let (refund_tasks, times) = (TaskTracker::new(), config.refund.clone());
+        let refunds =
+            Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), times)
+                .at_most(config.max_calls as usize);
+        Ok(Self { ledger, metrics, client, refunds, refund_tasks })
+    }
 }
 
 /// TLS as its files say, and what to do when they change.

@@ -80,6 +80,23 @@ fn get(address: &str, path: &str) -> String {
 }
 
 #[test]
+fn tokens_over_plain_text_from_elsewhere_are_warned_of() {
+    let tokens = file("plain.tokens", "0123456789abcdef");
+    let text =
+        format!("[[callers]]\nname = 'a'\nrpcs = ['Query']\ntoken_file = '{}'", tokens.display());
+    let config = file("plain.toml", text);
+    let args = ["serve", "--sandbox", "--config", config.to_str().unwrap(), "--listen"];
+    let admin = ["--admin-listen", "127.0.0.1:0"];
+    for (listen, warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let mut running = Running::start(&[&args[..], &[listen], &admin].concat());
+        let log = running.read_to("serving address=");
+        assert_eq!(log.contains("tokens come over plain text"), warned, "{log}");
+        running.terminate();
+        assert_eq!(running.end().0, Some(0));
+    }
+}
+
+#[test]
 fn serve_with_the_sandbox_answers_and_ends_well_when_told() {
     let mut server = Running::start(&[
         "serve",
