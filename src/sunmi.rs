@@ -252,10 +252,11 @@ impl Client {
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Reply, Error> {
         let attempt = self.metrics.attempt(call.operation);
-        match self.wire.post(path(call.operation), call.form()).await {
+        let form = call.form();
+        match self.wire.post(path(call.operation), form.clone()).await {
             Ok(reply) => {
                 let status = reply.status;
-                let (code, reply) = reply::read(reply, call.order_field);
+                let (code, reply) = reply::read(reply.without_secrets_of(&form), call.order_field);
                 attempt.answered(status, code);
                 reply
             }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -54,8 +55,9 @@ impl Params {
     pub fn sign(&self, key: &AppKey) -> SignedForm {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(&self.0);
-        form.append_pair(SIGN, &self.signature(key));
-        SignedForm(form.finish())
+        let sign = self.signature(key);
+        form.append_pair(SIGN, &sign);
+        SignedForm { body: form.finish(), sign, key: key.clone() }
     }
 }
 
@@ -88,13 +90,57 @@ impl AppKey {
 /// A body of `application/x-www-form-urlencoded` with a signature over all the rest. Only
 /// [`Params::sign`] makes one, and only one can be sent. It cannot be printed.
 #[derive(Clone)]
-pub struct SignedForm(String);
+pub struct SignedForm {
+    body: String,
+    sign: String,
+    key: AppKey,
+}
+
+/// What stands in the place of a secret.
+const REDACTED: &[u8] = b"[redacted]";
+
+/// A key that is shorter may well be a word of a reply, and is no secret worth the name.
+const MIN_SECRET: usize = 16;
 
 impl SignedForm {
     /// The bytes to send.
     pub fn into_body(self) -> String {
-        self.0
+        self.body
     }
+
+    /// A reply without this form's signature and key, as they are or escaped as in a form, in
+    /// whatever case: an upstream that shows what it got shows those, too.
+    pub fn redact(&self, reply: Bytes) -> Bytes {
+        let key = self.key.0.expose_secret();
+        let escaped: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        // Wiped in the end, like the key.
+        let escaped = SecretString::from(escaped);
+        let secrets = [self.sign.as_str(), key, escaped.expose_secret()];
+        secrets.into_iter().filter(|secret| secret.len() >= MIN_SECRET).fold(reply, without)
+    }
+}
+
+/// The text without this secret.
+fn without(text: Bytes, secret: &str) -> Bytes {
+    let same = |window: &[u8]| window.eq_ignore_ascii_case(secret.as_bytes());
+    let Some(first) = text.windows(secret.len()).position(same) else {
+        return text;
+    };
+    let mut kept = text[..first].to_vec();
+    let mut rest = &text[first..];
+    while let Some((&byte, after)) = rest.split_first() {
+        match rest.split_at_checked(secret.len()) {
+            Some((head, tail)) if same(head) => {
+                kept.extend_from_slice(REDACTED);
+                rest = tail;
+            }
+            Some(_) | None => {
+                kept.push(byte);
+                rest = after;
+            }
+        }
+    }
+    kept.into()
 }
 
 impl std::fmt::Debug for SignedForm {
@@ -160,6 +206,29 @@ mod tests {
         let secret = key("hunter2");
         let form = [("a", "hunter2")].into_iter().collect::<Params>().sign(&secret);
         assert!(!format!("{secret:?} {form:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_reply_is_read_without_the_signature_and_the_key_that_made_it() {
+        let app_key = "dd3ac247+36589ae17d3";
+        let form = [("a", "1")].into_iter().collect::<Params>().sign(&key(app_key));
+        let sign = form.sign.clone();
+        let redacted = |text: String| form.redact(text.into());
+        for secret in [&sign, &sign.to_lowercase(), app_key, "dd3ac247%2B36589AE17d3"] {
+            assert_eq!(
+                redacted(format!("{{{secret}{secret}&x{secret}")),
+                "{[redacted][redacted]&x[redacted]"
+            );
+        }
+        for harmless in ["", "a=1", &sign[1..], &app_key[..19]] {
+            assert_eq!(redacted(harmless.to_owned()), harmless);
+        }
+    }
+
+    #[test]
+    fn a_key_that_may_be_a_word_spoils_no_reply() {
+        let form = [("a", "1")].into_iter().collect::<Params>().sign(&key("orderId"));
+        assert_eq!(form.redact("orderId".into()), "orderId");
     }
 
     /// The scheme written down a second time, in another way, from the form that was sent.

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::blame::blame;
@@ -146,7 +148,7 @@ fn envelope(body: Body) -> Result<Envelope, BoxError> {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let text = String::from_utf8_lossy(text);
     let damaged = matches!(text, Cow::Owned(_));
-    let mut rest: Map<String, Value> = serde_json::from_str(&text)?;
+    let mut rest: Map<String, Value> = json(&text)?;
     refuse_names_twice(&text)?;
     let code = rest.shift_remove("code").and_then(scalar).ok_or("a reply without a code")?;
     let message = rest.shift_remove("msg").and_then(scalar).unwrap_or_default();
@@ -160,7 +162,7 @@ fn result_set(data: Option<Value>) -> Result<Option<Map<String, Value>>, BoxErro
     let data = match data {
         Some(Value::String(text)) if text.trim().is_empty() => None,
         Some(Value::String(text)) => {
-            let data = serde_json::from_str(&text)?;
+            let data = json(&text)?;
             refuse_names_twice(&text)?;
             Some(data)
         }
@@ -173,6 +175,19 @@ fn result_set(data: Option<Value>) -> Result<Option<Map<String, Value>>, BoxErro
             Err("data that is not an object".into())
         }
     }
+}
+
+/// The value of a text in JSON, or where it is none. What serde says of it may quote the text,
+/// which is not for logs.
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, BoxError> {
+    serde_json::from_str(text).map_err(|error| {
+        let what = match error.classify() {
+            Category::Data => "JSON of another shape",
+            Category::Syntax | Category::Io => "no JSON",
+            Category::Eof => "JSON that breaks off",
+        };
+        format!("{what}, at line {} column {}", error.line(), error.column()).into()
+    })
 }
 
 /// A string or a number, as text.

@@ -52,6 +52,17 @@ pub struct HttpReply {
     pub body: Body,
 }
 
+impl HttpReply {
+    /// The same without the secrets of the form that it answers.
+    pub(super) fn without_secrets_of(self, form: &SignedForm) -> Self {
+        let body = match self.body {
+            Body::Whole(bytes) => Body::Whole(form.redact(bytes)),
+            Body::TooLarge => Body::TooLarge,
+        };
+        Self { body, ..self }
+    }
+}
+
 /// The body of a reply.
 #[derive(Debug)]
 pub enum Body {
