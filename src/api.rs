@@ -14,11 +14,13 @@ use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
 use crate::trade::{AppIds, Operation};
 
+mod about;
 mod call;
 mod commit;
 mod convert;
 mod edge;
 mod gate;
+mod origin;
 pub mod pb;
 mod status;
 mod unknown;
@@ -65,6 +67,7 @@ impl Trades {
         request: pb::QueryRequest,
     ) -> Result<Answered<pb::QueryResponse>, Error> {
         let query = convert::query(request, &self.app_ids)?;
+        call.is_about(&query);
         call.may_sign_as(&query.app_id)?;
         let _place = self.client.admit(call.deadline()).await?;
         let found = self.client.query(&query, call.deadline()).await?;
@@ -76,7 +79,9 @@ impl Trades {
         call: &Call,
         request: pb::RefundRequest,
     ) -> Result<Answered<pb::RefundResponse>, Error> {
-        let refund = call.may_refund(convert::refund(request, &self.app_ids)?)?;
+        let refund = convert::refund(request, &self.app_ids)?;
+        call.is_about(&refund);
+        let refund = call.may_refund(refund)?;
         let refunded = self.refunds.refund(refund, call.deadline(), call.begun()).await?;
         call.refunded(&refunded.value);
         Ok(refunded.map(convert::refund_response))
@@ -88,6 +93,7 @@ impl Trades {
         request: pb::SwipeQueryRequest,
     ) -> Result<Answered<pb::SwipeQueryResponse>, Error> {
         let query = convert::swipe_query(request, &self.app_ids)?;
+        call.is_about(&query);
         call.may_sign_as(&query.app_id)?;
         let _place = self.client.admit(call.deadline()).await?;
         let found = self.client.swipe_query(&query, call.deadline()).await?;

@@ -21,7 +21,7 @@ use crate::sandbox::http::Sandbox;
 use crate::server::{self, Listeners};
 use crate::sunmi::KeyRing;
 use crate::sunmi::params::{AppKey, Params, SIGN};
-use crate::telemetry;
+use crate::telemetry::{self, Format, Settings};
 
 /// The exit status for errors of use: `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -153,7 +153,9 @@ pub fn main(
         Command::Refunds { config, upstream_base_url, app_id, action } => {
             let flags = Serve { config, upstream_base_url, ..Serve::default() };
             with_config(&flags, env, |config, env| {
-                run(env, async { refunds::run(&config, action, app_id.as_deref()).await })
+                run(env, &config.telemetry, async {
+                    refunds::run(&config, action, app_id.as_deref()).await
+                })
             })
         }
         Command::Explain { name } => explain(name.as_deref()),
@@ -208,7 +210,8 @@ impl Serve {
 }
 
 fn serve(config: Config, env: &Env) -> ExitCode {
-    run(env, async {
+    let telemetry = config.telemetry.clone();
+    run(env, &telemetry, async {
         let listeners = Listeners::bind(&config).await?;
         server::run(config, listeners, asked_to_stop()?).await
     })
@@ -221,7 +224,7 @@ fn sandbox(listen: Option<String>, env: Env) -> ExitCode {
         Ok(config) => config,
         Err(faults) => return usage(faults.iter().map(ConfigFault::to_string)),
     };
-    run(&sources.env, async {
+    run(&sources.env, &Settings::default(), async {
         let listener = server::bind("listen", config.listen).await?;
         tracing::info!(address = %listener.local_addr()?, "serving as sandbox");
         let stop = asked_to_stop()?;
@@ -233,11 +236,19 @@ fn sandbox(listen: Option<String>, env: Env) -> ExitCode {
 }
 
 /// Runs to the end on a runtime of its own.
-fn run(env: &Env, work: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
-    telemetry::init(env.get("RUST_LOG").map(String::as_str));
+fn run(
+    env: &Env,
+    settings: &Settings,
+    work: impl Future<Output = Result<(), BoxError>>,
+) -> ExitCode {
+    let rust_log = env.get("RUST_LOG").map(String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(BoxError::from).and_then(|runtime| {
-        let result = runtime.block_on(work);
+        let result = {
+            let _on_it = runtime.enter();
+            // Ends before the runtime, on which it sends its last.
+            telemetry::init(settings, rust_log).and_then(|_telemetry| runtime.block_on(work))
+        };
         // Dropped, it would wait for whatever blocks, such as a name that is being looked up.
         runtime.shutdown_background();
         result
@@ -245,7 +256,11 @@ fn run(env: &Env, work: impl Future<Output = Result<(), BoxError>>) -> ExitCode 
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sunmi-trade: {}", Chain(error.as_ref()));
+            let error = Chain(error.as_ref());
+            match settings.log.format {
+                Format::Human => eprintln!("sunmi-trade: {error}"),
+                Format::Json => tracing::error!(%error, "ended"),
+            }
             ExitCode::FAILURE
         }
     }

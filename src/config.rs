@@ -13,6 +13,7 @@ mod credentials;
 mod limits;
 mod print;
 mod source;
+mod telemetry;
 mod tls;
 
 use crate::callers::Access;
@@ -21,6 +22,7 @@ use crate::ledger::Location;
 use crate::refund;
 use crate::retry::Policy;
 use crate::sunmi::{ClientConfig, Credentials, WireConfig};
+use crate::telemetry::Settings;
 use crate::trade::Identifier;
 pub use limits::ConnectionLimits;
 use source::Reader;
@@ -90,6 +92,8 @@ pub struct Config {
     pub access: Access,
     /// How many calls of the trade service are served at once.
     pub max_calls: u32,
+    /// What is told of the process, and to whom.
+    pub telemetry: Settings,
     /// All settings, as they are in force.
     pub settings: Vec<Setting>,
 }
@@ -187,6 +191,7 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
         limits: limits::read(reader),
         max_calls: reader.count("limits.calls", 1..=1_000_000, 10_000),
         credentials,
+        telemetry: telemetry::read(reader),
         settings: Vec::new(),
     }
 }

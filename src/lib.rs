@@ -7,7 +7,7 @@
 //! [`api`], is validated into the nouns of [`trade`], and goes through [`sunmi`]: collected
 //! and signed, posted, its reply read leniently, and by [`retry`]'s decision tried again or
 //! not. What comes back is a reply or an [`error`], which [`api`] turns into a gRPC reply or
-//! a status with details, and one line of log.
+//! a status with details, one line of log and the end of a span ([`telemetry`]).
 //!
 //! A refund goes the same way, through [`refund`], where it runs in a task that outlives
 //! its caller: it is claimed in the [`ledger`], which alone makes a [`permit`] to send,

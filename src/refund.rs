@@ -22,6 +22,7 @@ use crate::error::{Chain, Error, Fault, Violation};
 use crate::ledger::{Claim, Key, Ledger, LedgerError};
 use crate::permit::Permit;
 use crate::sunmi::{Answered, Client, Place};
+use crate::telemetry::Trace;
 use crate::trade::{Refund, Refunded, TradeState};
 
 mod evidence;
@@ -142,7 +143,8 @@ impl Refunds {
         };
         // From here on only the task can say that nothing was sent.
         begun.set();
-        let task = self.tasks.spawn(self.clone().work(refund, place, deadline));
+        let work = Trace::current().hold(self.clone().work(refund, place, deadline));
+        let task = self.tasks.spawn(work);
         match deadline.bound(task).await {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::refund_outcome_unknown(panic)),

@@ -17,6 +17,7 @@ use crate::error::{Again, BoxError, Error, Fault};
 use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::permit::Permit;
 use crate::retry::{self, Policy};
+use crate::telemetry::{self, Destination};
 use crate::trade::{
     AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
     Trade, TradeState,
@@ -67,6 +68,7 @@ const RETRIES_PER_SECOND: u32 = 10;
 /// Calls Sunmi, over one pool of connections.
 pub struct Client {
     wire: Box<dyn Transport>,
+    destination: Destination,
     credentials: Credentials,
     retry: Policy,
     budget: TpsBudget,
@@ -109,6 +111,7 @@ impl Client {
     pub fn over(wire: Box<dyn Transport>, config: &ClientConfig, credentials: Credentials) -> Self {
         Self {
             wire,
+            destination: Destination::from(&config.wire.base_url),
             credentials,
             retry: config.retry.clone(),
             budget: TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE),
@@ -230,7 +233,7 @@ impl Client {
         loop {
             attempts += 1;
             let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
-            let Some(seen) = bounds.give_up.bound(self.attempt(&call)).await else {
+            let Some(seen) = bounds.give_up.bound(self.attempt(&call, attempts - 1)).await else {
                 return Err(counted(Error::new(bounds.given_up)));
             };
             // Another key is no retry: it has no pause, and no place in their number and budget.
@@ -250,18 +253,21 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>) -> Result<Reply, Error> {
+    async fn attempt(&self, call: &Call<'_>, resend: u32) -> Result<Reply, Error> {
         let attempt = self.metrics.attempt(call.operation);
+        let span = telemetry::Attempt::begin(path(call.operation), &self.destination, resend);
         let form = call.form();
         match self.wire.post(path(call.operation), form.clone()).await {
             Ok(reply) => {
                 let status = reply.status;
+                span.end(Ok(status));
                 let (code, reply) = reply::read(reply.without_secrets_of(&form), call.order_field);
                 attempt.answered(status, code);
                 reply
             }
             Err(error) => {
                 attempt.failed(error.name());
+                span.end(Err(error.name()));
                 Err(match error {
                     SendError::NotSent(cause) => {
                         Error::new(Fault::UpstreamUnreachable).because(cause)

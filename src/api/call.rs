@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Request, Response, Status};
 
+use super::about::About;
+use super::origin::Origin;
 use super::status::status;
 use super::who::Who;
 use crate::deadline::Deadline;
@@ -16,6 +18,7 @@ use crate::error::{Chain, Error, Fault, Violation};
 use crate::metrics::{self, Metrics, Outcome};
 use crate::refund::Begun;
 use crate::sunmi::Answered;
+use crate::telemetry::{Trace, shown};
 use crate::trade::{Identifier, Operation, Refund, Refunded};
 
 /// What a call comes to whose caller gave it up.
@@ -29,10 +32,11 @@ pub(super) struct Call(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     operation: Operation,
-    request_id: String,
+    origin: Origin,
     deadline: Deadline,
     started: Instant,
     who: Who,
+    about: OnceLock<About>,
     begun: Begun,
     refunded: OnceLock<Outcome>,
     ended: OnceLock<Ended>,
@@ -56,7 +60,7 @@ impl Call {
     /// A call that `who` has just made and that must be answered within `granted`.
     pub(super) fn open(
         operation: Operation,
-        request_id: String,
+        origin: Origin,
         granted: Duration,
         who: Who,
         metrics: &Arc<Metrics>,
@@ -64,10 +68,11 @@ impl Call {
         metrics.rpc(operation).start();
         Self(Arc::new(Known {
             operation,
-            request_id,
+            origin,
             deadline: Deadline::after(granted),
             started: Instant::now(),
             who,
+            about: OnceLock::new(),
             begun: Begun::default(),
             refunded: OnceLock::new(),
             ended: OnceLock::new(),
@@ -87,6 +92,16 @@ impl Call {
     /// When it must have its answer.
     pub(super) fn deadline(&self) -> Deadline {
         self.0.deadline
+    }
+
+    /// Its place in a trace.
+    pub(super) fn trace(&self) -> &Trace {
+        &self.0.origin.trace
+    }
+
+    /// Notes what it is about, once that is known.
+    pub(super) fn is_about(&self, request: impl Into<About>) {
+        let _ = self.0.about.set(request.into());
     }
 
     /// Whether a refund may have been sent.
@@ -145,12 +160,12 @@ impl Call {
         self.ended(Ended {
             code: row.code.name(),
             reason: Some(row.reason),
-            sunmi_code: context.sunmi.as_ref().map(|words| words.code.clone()),
+            sunmi_code: context.sunmi.as_ref().map(|words| code_for_log(&words.code).to_owned()),
             attempts: context.attempts,
             outcome: Some(error.fault().refund_outcome().into()),
             error: Some(Chain(error).to_string()),
         });
-        status(error, self.0.operation, &self.0.request_id)
+        status(error, self.0.operation, &self.0.origin.request_id)
     }
 
     /// The status of a call that its method did not answer.
@@ -189,6 +204,7 @@ impl Call {
     /// Counts and logs how it ended. One that nobody answered was given up by its caller.
     pub(super) fn finish(&self) {
         let known = &self.0;
+        let (origin, about) = (&known.origin, known.about.get());
         let end = known.ended.get_or_init(|| Ended::bare(CANCELLED));
         known
             .metrics
@@ -197,17 +213,46 @@ impl Call {
         if let Some(outcome) = end.outcome.filter(|_| known.operation == Operation::Refund) {
             known.metrics.refunds().count(outcome);
         }
+        origin.trace.end(end.code);
+        let number = |of: fn(&About) -> Option<&Identifier>| shown(of(about?)?.as_str());
         tracing::info!(
-            rpc = known.operation.name(),
+            rpc.method = method(known.operation),
             code = end.code,
             reason = end.reason,
             sunmi_code = end.sunmi_code.as_deref(),
             attempts = end.attempts,
             duration_ms = u64::try_from(known.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             caller = known.who.name.as_deref(),
-            request_id = known.request_id,
+            peer = origin.peer.map(display),
+            request_id = origin.request_id,
+            repeat = origin.repeat,
+            trace_id = origin.trace.trace_id().map(display),
+            span_id = origin.trace.span_id().map(display),
+            app_id = about.map(|about| about.app_id.as_str()),
+            msn = number(|about| Some(&about.msn)).as_deref(),
+            order_id = number(|about| about.order_id.as_ref()).as_deref(),
+            mis_id = number(|about| about.mis_id.as_ref()).as_deref(),
+            platform_id = number(|about| about.platform_id.as_ref()).as_deref(),
+            original = number(|about| about.original.as_ref()).as_deref(),
+            business_id = number(|about| about.business_id.as_ref()).as_deref(),
             error = end.error.as_deref(),
+            "call"
         );
+    }
+}
+
+/// Sunmi's code as a log shows it: what is no code may be anything, such as what was sent.
+fn code_for_log(code: &str) -> &str {
+    let plain = code.len() <= 16 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if plain { code } else { "[unusual]" }
+}
+
+/// The name of the method, as traces and logs call it.
+pub(super) fn method(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Query => "sunmi.trade.v1.TradeService/Query",
+        Operation::Refund => "sunmi.trade.v1.TradeService/Refund",
+        Operation::SwipeQuery => "sunmi.trade.v1.TradeService/SwipeQuery",
     }
 }
 

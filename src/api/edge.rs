@@ -87,7 +87,8 @@ where
             }
         };
         request.extensions_mut().insert(call.clone());
-        let method = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        let method = call.trace().hold(self.service.call(request));
+        let method = AssertUnwindSafe(method).catch_unwind();
         let watch = Watch(call);
         Box::pin(async move {
             let (_place, call) = (place, &watch.0);

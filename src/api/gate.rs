@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::{HeaderMap, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
-use uuid::Uuid;
 
 use super::call::Call;
+use super::origin::Origin;
 use super::who::Who;
 use crate::callers::Access;
 use crate::deadline::{Limits, parse_grpc_timeout};
@@ -47,7 +47,7 @@ impl Gate {
         let time = self.time(request.headers());
         let call = Call::open(
             operation,
-            request_id(request.headers()),
+            Origin::of(request, operation),
             time.as_ref().copied().unwrap_or_default(),
             who.as_ref().cloned().unwrap_or_default(),
             &self.0.metrics,
@@ -100,13 +100,4 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Violation> {
         field: "grpc-timeout",
         rule: "must be 1 to 8 digits and a unit out of H, M, S, m, u, n",
     })
-}
-
-/// The caller's id of the call, if it has one that can be shown, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
-        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }

@@ -317,6 +317,22 @@ impl Reader {
         Some(count)
     }
 
+    /// A share of a whole.
+    pub(super) fn ratio(&mut self, key: &str, default: f64) -> f64 {
+        let parse = |value: &Value| {
+            let ratio = match value {
+                Value::String(text) => text.parse().ok(),
+                Value::Integer(0) => Some(0.0),
+                Value::Integer(1) => Some(1.0),
+                Value::Integer(_) => None,
+                Value::Float(ratio) => Some(*ratio),
+                Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+            };
+            ratio.filter(|ratio| (0.0..=1.0).contains(ratio))
+        };
+        self.set(key, "must be a number from 0 to 1", (default, |it| Value::from(*it)), parse)
+    }
+
     pub(super) fn duration(
         &mut self,
         key: &str,

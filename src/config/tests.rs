@@ -102,3 +102,26 @@ fn callers_that_are_alike_are_told_by_their_places() {
     ];
     assert_eq!(faults, expected);
 }
+
+#[test]
+fn a_ratio_and_a_filter_are_what_they_say() {
+    for (key, value, fits) in [
+        ("tracing.sample_ratio", "0", true),
+        ("tracing.sample_ratio", "1", true),
+        ("tracing.sample_ratio", "0.25", true),
+        ("tracing.sample_ratio", "'0.25'", true),
+        ("tracing.sample_ratio", "1.01", false),
+        ("tracing.sample_ratio", "-0.01", false),
+        ("tracing.sample_ratio", "2", false),
+        ("tracing.sample_ratio", "nan", false),
+        ("tracing.sample_ratio", "'all'", false),
+        ("log.filter", "'warn,sunmi_trade=info'", true),
+        ("log.filter", "''", false),
+        ("log.filter", "'info,x=loud'", false),
+        ("log.filter", "1", false),
+    ] {
+        let file = Some(format!("{key} = {value}"));
+        let read = load(&Sources { file, ..Sources::default() }, true);
+        assert_eq!(read.is_ok(), fits, "{key} = {value}: {read:?}");
+    }
+}

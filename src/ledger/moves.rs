@@ -11,6 +11,7 @@ use super::{Claim, Decision, Key, Ledger, LedgerError, Result, Row, State, milli
 use crate::deadline::Deadline;
 use crate::metrics::Work;
 use crate::permit::Permit;
+use crate::telemetry::shown;
 use crate::trade::{Refund, Refunded, TradeState};
 
 /// Beyond the ceiling, so that a lease is never over while its owner may still send.
@@ -281,7 +282,7 @@ impl Ledger {
     fn announce(&self, key: &Key, epoch: i64, state: State, why: &str) {
         tracing::info!(
             app_id = key.app_id.as_str(),
-            refund = key.order_id.as_str(),
+            refund = shown(key.order_id.as_str()).as_deref(),
             epoch,
             state = state.name(),
             why,

@@ -6,6 +6,7 @@ use super::{Claimed, Refunds};
 use crate::deadline::Deadline;
 use crate::error::{BoxError, Chain, Fault};
 use crate::ledger::{Row, State};
+use crate::telemetry::shown;
 use crate::trade::{Identifier, OrderRef, Query, Refund, Refunded, Trade};
 
 /// What was found, by its number, of a refund that was refused.
@@ -38,8 +39,8 @@ impl Refunds {
     /// reason that comes back.
     pub(super) async fn resolve(&self, row: &Row) -> Option<BoxError> {
         let why = self.try_resolve(row).await.err()?;
-        let refund = row.key.order_id.as_str();
-        tracing::debug!(refund, why = %Chain(why.as_ref()), "not resolved yet");
+        let refund = shown(row.key.order_id.as_str());
+        tracing::debug!(refund = refund.as_deref(), why = %Chain(why.as_ref()), "not resolved yet");
         Some(why)
     }
 
