@@ -91,7 +91,7 @@ def restart(replica, load):
     before = len(replica.folder.log(replica.name))
     replica.start()
     # The other one is next only when this one is back in use.
-    wait_for(lambda: 'rpc="Refund"' in replica.folder.log(replica.name)[before:])
+    wait_for(lambda: 'TradeService/Refund"' in replica.folder.log(replica.name)[before:])
     more = load.answered() + 20 * CALLERS
     wait_for(lambda: load.answered() >= more)
     return status
