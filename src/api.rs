@@ -82,7 +82,9 @@ impl Trades {
         let refund = convert::refund(request, &self.app_ids)?;
         call.is_about(&refund);
         let refund = call.may_refund(refund)?;
-        let refunded = self.refunds.refund(refund, call.deadline(), call.begun()).await?;
+        // With its place, which it has until nothing works on it any more.
+        let (deadline, held) = (call.deadline(), call.clone());
+        let refunded = self.refunds.refund(refund, deadline, call.begun(), held).await?;
         call.refunded(&refunded.value);
         Ok(refunded.map(convert::refund_response))
     }

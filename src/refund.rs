@@ -41,7 +41,6 @@ pub struct Refunds {
     ledger: Ledger,
     tasks: TaskTracker,
     times: Times,
-    most: usize,
 }
 
 /// How long things take.
@@ -106,16 +105,11 @@ const RECORD_PAUSE: Duration = Duration::from_secs(1);
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
     pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, times: Times) -> Self {
-        Self { client, ledger, tasks, times, most: usize::MAX }
+        Self { client, ledger, tasks, times }
     }
 
-    /// The same, for at most so many at once, those included whose callers are gone.
-    #[must_use]
-    pub fn at_most(self, most: usize) -> Self {
-        Self { most, ..self }
-    }
-
-    /// Makes a refund, or says what became of it.
+    /// Makes a refund, or says what became of it. `held` is dropped when nothing works on it any
+    /// more, though its caller may be gone long before.
     ///
     /// # Errors
     /// What the fault's [`refund_outcome`](Fault::refund_outcome) says is true of the money.
@@ -124,14 +118,10 @@ impl Refunds {
         refund: Refund,
         deadline: Deadline,
         begun: &Begun,
+        held: impl Send + 'static,
     ) -> Result<Answered<Refunded>, Error> {
         if deadline.left() < self.times.min_left {
             return Err(Error::new(Fault::DeadlineExceeded));
-        }
-        if self.tasks.len() >= self.most {
-            return Err(Error::refund_outcome_unknown(
-                "too many refunds are under way, so nobody looked at this one",
-            ));
         }
         let place = match self.client.admit(deadline).await {
             Ok(place) => Some(place),
@@ -144,7 +134,11 @@ impl Refunds {
         // From here on only the task can say that nothing was sent.
         begun.set();
         let work = Trace::current().hold(self.clone().work(refund, place, deadline));
-        let task = self.tasks.spawn(work);
+        let task = self.tasks.spawn(async {
+            let answer = work.await;
+            drop(held);
+            answer
+        });
         match deadline.bound(task).await {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::refund_outcome_unknown(panic)),

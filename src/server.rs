@@ -155,8 +155,7 @@ impl Core {
         let client = Arc::new(client.measured_by(&metrics));
         let (refund_tasks, times) = (TaskTracker::new(), config.refund.clone());
         let refunds =
-            Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), times)
-                .at_most(config.max_calls as usize);
+            Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), times);
         Ok(Self { ledger, metrics, client, refunds, refund_tasks })
     }
 }

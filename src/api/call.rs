@@ -10,6 +10,7 @@ use tonic::body::Body;
 use tonic::{Code, Request, Response, Status};
 
 use super::about::About;
+use super::gate::Place;
 use super::origin::Origin;
 use super::status::status;
 use super::who::Who;
@@ -41,6 +42,8 @@ struct Known {
     refunded: OnceLock<Outcome>,
     ended: OnceLock<Ended>,
     metrics: Arc<Metrics>,
+    /// Its place among the calls that are served at once, given back with the last clone.
+    place: OnceLock<Place>,
 }
 
 /// How a call ended.
@@ -77,6 +80,7 @@ impl Call {
             refunded: OnceLock::new(),
             ended: OnceLock::new(),
             metrics: Arc::clone(metrics),
+            place: OnceLock::new(),
         }))
     }
 
@@ -87,6 +91,11 @@ impl Call {
         let call = call.cloned().ok_or_else(internal)?;
         call.0.metrics.rpc(operation).receive();
         Ok(call)
+    }
+
+    /// Takes its place among the calls that are served.
+    pub(super) fn takes(&self, place: Place) {
+        let _ = self.0.place.set(place);
     }
 
     /// When it must have its answer.

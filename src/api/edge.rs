@@ -79,19 +79,16 @@ where
     /// What the method answers, in time, or what is said in its place.
     fn answer(&mut self, mut request: HttpRequest<Body>, operation: Operation) -> Answer {
         let (call, admitted) = self.gate.open(&request, operation);
-        let place = match admitted {
-            Ok(place) => place,
-            Err(error) => {
-                let watch = Watch(call);
-                return Box::pin(async move { Ok(watch.0.refuse(&error).into_http()) });
-            }
-        };
+        if let Err(error) = admitted {
+            let watch = Watch(call);
+            return Box::pin(async move { Ok(watch.0.refuse(&error).into_http()) });
+        }
         request.extensions_mut().insert(call.clone());
         let method = call.trace().hold(self.service.call(request));
         let method = AssertUnwindSafe(method).catch_unwind();
         let watch = Watch(call);
         Box::pin(async move {
-            let (_place, call) = (place, &watch.0);
+            let call = &watch.0;
             let until = Deadline::after(call.deadline().left() + GRACE);
             Ok(match until.bound(method).await {
                 Some(Ok(Ok(response))) => call.detailed(response),

@@ -36,13 +36,13 @@ impl Gate {
         Self(Arc::new(Rules { access, deadlines, places, metrics }))
     }
 
-    /// The call that this request is, and its place among those that are served, or why it is
+    /// The call that this request is, with its place among those that are served, or why it is
     /// refused.
     pub(super) fn open(
         &self,
         request: &Request<Body>,
         operation: Operation,
-    ) -> (Call, Result<Place, Error>) {
+    ) -> (Call, Result<(), Error>) {
         let who = Who::of(request, &self.0.access);
         let time = self.time(request.headers());
         let call = Call::open(
@@ -55,7 +55,8 @@ impl Gate {
         let admitted = who.and_then(|who| {
             who.may_call(operation)?;
             time?;
-            self.place(&who, operation)
+            call.takes(self.place(&who, operation)?);
+            Ok(())
         });
         (call, admitted)
     }

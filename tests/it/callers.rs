@@ -16,7 +16,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::calls;
 use crate::measures::until;
-use crate::server::{Server, settings, settle, with};
+use crate::server::{GUARD, Server, settings, settle, with};
 use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream, held};
 
 const READER: &str = "reader-token-0001";
@@ -238,6 +238,35 @@ async fn a_caller_past_its_bound_leaves_places_to_others() {
     first.await.unwrap().unwrap();
     upstream.next(QUERY, calls::paid());
     settle(till.query(of_own())).await.expect("the place is free again");
+}
+
+/// Else it could take every place with refunds that it resets.
+#[tokio::test]
+async fn refunds_that_a_caller_gives_up_count_against_its_bound() {
+    let upstream = Upstream::start().await;
+    let sources = guarded(&upstream, "given-up");
+    let text =
+        sources.file.clone().map(|text| text.replace("max_refund", "max_calls = 1\nmax_refund"));
+    let server = Server::start(&Sources { file: text, ..sources }).await;
+    let (answer, release) = held(&calls::refunded());
+    upstream.next(REFUND, answer);
+    let mut till = client(&server, Some(&bearer(TILL))).await;
+    let mut first = till.clone();
+    let first = tokio::spawn(async move { settle(first.refund(of_app("app-1"))).await });
+    upstream.has_seen(1).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let another = || pb::RefundRequest { order_id: "R2".to_owned(), ..of_app("app-1") };
+    let failure = settle(till.refund(another())).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    upstream.next(QUERY, calls::paid());
+    let mut reader = client(&server, Some(&bearer(READER))).await;
+    settle(reader.query(calls::query("O1"))).await.expect("another caller");
+
+    release.send(()).unwrap();
+    upstream.always(REFUND, calls::refunded());
+    let done = async { while settle(till.refund(another())).await.is_err() {} };
+    tokio::time::timeout(GUARD, done).await.expect("the first one is done");
 }
 
 #[tokio::test]

@@ -85,19 +85,18 @@ async fn refunds_whose_callers_are_gone_count_against_the_bound() {
     upstream.has_seen(1).await;
     call.abort();
     call.await.unwrap_err();
-    upstream.always(QUERY, calls::paid());
-    // Its place is free when the server has seen it go.
-    while query(&server, calls::query("O1")).await.is_err() {}
-
+    let failure = query(&server, calls::query("O1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", ""));
     let failure = refund(&server, calls::refund("R2")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
     assert_eq!(upstream.seen().iter().filter(|seen| seen.path == REFUND).count(), 1);
     release.send(()).unwrap();
-    upstream.always(REFUND, calls::refunded());
+    upstream.always(REFUND, calls::refunded()).always(QUERY, calls::paid());
     let done = async { while refund(&server, calls::refund("R2")).await.is_err() {} };
     tokio::time::timeout(GUARD, done)
         .await
         .expect("the first one is done, and gave its place back");
+    query(&server, calls::query("O1")).await.expect("a place for a read");
 }
 
 /// A request that fills so many bytes.

@@ -38,7 +38,7 @@ fn asked(number: &str) -> Refund {
 
 async fn make(refunds: &Refunds, refund: Refund) -> Result<Refunded, Error> {
     let deadline = Deadline::after(Duration::from_secs(30));
-    refunds.refund(refund, deadline, &Begun::default()).await.map(|answer| answer.value)
+    refunds.refund(refund, deadline, &Begun::default(), ()).await.map(|answer| answer.value)
 }
 
 /// A refund costs two commits, one that is known already none; `count` counts them.

@@ -81,7 +81,7 @@ async fn told(answer: &'static str, passes: Duration) -> Result<TradeState, Faul
     };
     let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), times);
     let refund = Refund { app_id: credential().app_id, ..refund("R1") };
-    let answer = refunds.refund(refund, Deadline::after(CEILING * 3), &Begun::default()).await;
+    let answer = refunds.refund(refund, Deadline::after(CEILING * 3), &Begun::default(), ()).await;
     answer.map(|answer| answer.value.trade.state.unwrap()).map_err(|error| error.fault())
 }
 

@@ -198,7 +198,7 @@ async fn ask(process: Process, plan: Plan) -> Told {
     // A task of its own, which dies with its process.
     let call = tokio::spawn(async move {
         let (deadline, begun) = (Deadline::after(plan.deadline), Begun::default());
-        let answer = refunds.refund(plan.refund, deadline, &begun);
+        let answer = refunds.refund(plan.refund, deadline, &begun, ());
         match plan.hangs_up {
             None => told(answer.await),
             Some(HangUp::AfterPolls(polls)) => {
