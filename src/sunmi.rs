@@ -229,7 +229,7 @@ impl Client {
         if bounds.send_until.left().is_zero() {
             return Err(Error::new(Fault::DeadlineExceeded));
         }
-        let mut attempts = 0;
+        let (mut attempts, mut retries) = (0, 0);
         loop {
             attempts += 1;
             let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
@@ -240,7 +240,7 @@ impl Client {
             if call.learns(&seen) && !bounds.send_until.left().is_zero() {
                 continue;
             }
-            let pause = self.pause(&seen, attempts, &bounds);
+            let pause = self.pause(&seen, retries + 1, &bounds);
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
             }
@@ -249,6 +249,7 @@ impl Client {
             if pause.is_none() || bounds.send_until.left().is_zero() {
                 return seen.map(|value| Answered { value, attempts }).map_err(counted);
             }
+            retries += 1;
             self.metrics.retry(call.operation);
         }
     }

@@ -4,7 +4,7 @@
 use super::key_ring::KeyRing;
 use super::params::{AppKey, Params, SignedForm};
 use super::reply::Reply;
-use crate::error::{Error, Fault};
+use crate::error::{Code, Error, Fault};
 use crate::trade::{Identifier, Operation};
 
 pub(super) struct Call<'a> {
@@ -42,24 +42,37 @@ impl<'a> Call<'a> {
     /// sign, and there is another, then that has signed now, and the answer is yes: the call
     /// was refused before anything was processed, so it may be sent again.
     pub(super) fn learns(&mut self, seen: &Result<Reply, Error>) -> bool {
-        let rejected = match seen {
-            Ok(_) => false,
-            Err(error) if error.context().sunmi.is_none() => return false,
-            Err(error) => error.fault() == Fault::SignatureRejected,
-        };
         if self.again {
-            if !rejected && self.keys.prefer(&self.key) {
+            if was_taken(seen) && self.keys.prefer(&self.key) {
                 tracing::warn!(app_id = %self.app_id, "Sunmi takes the other key of the two");
             }
             return false;
         }
-        let other = if rejected { self.keys.other_than(&self.key) } else { None };
+        let other = match seen {
+            Err(error) if error.fault() == Fault::SignatureRejected => {
+                self.keys.other_than(&self.key)
+            }
+            Ok(_) | Err(_) => None,
+        };
         if let Some(other) = other {
             self.form = self.params.sign(&other);
             self.key = other;
             self.again = true;
         }
         self.again
+    }
+}
+
+/// Whether an answer shows that the signature was right: what looks at the trade itself comes
+/// after it, what refuses all calls, such as a limit, may come before.
+fn was_taken(seen: &Result<Reply, Error>) -> bool {
+    match seen {
+        Ok(_) => true,
+        Err(error) => {
+            let of_trade =
+                matches!(error.fault().row().code, Code::NotFound | Code::FailedPrecondition);
+            of_trade && error.context().sunmi.is_some()
+        }
     }
 }
 

@@ -160,3 +160,30 @@ async fn each_app_id_signs_with_its_own_key_and_the_default_where_none_is_named(
     let request = pb::QueryRequest { app_id: "app-4".to_owned(), ..calls::query("O1") };
     assert_eq!(query(&server, request).await.unwrap_err().code, Code::InvalidArgument);
 }
+
+/// What limits all calls says nothing of the signature.
+#[tokio::test]
+async fn only_an_answer_about_the_trade_shows_that_a_key_was_taken() {
+    for (code, taken) in [("E19", true), ("E22", true), ("R03", false), ("R02", false)] {
+        let upstream = Upstream::start().await;
+        let server = Server::start(&both(&upstream)).await;
+        upstream.next(QUERY, rejected()).next(QUERY, calls::code(code, ""));
+        query(&server, calls::query("O1")).await.unwrap_err();
+        upstream.take_paths();
+        upstream.always(QUERY, calls::paid());
+        query(&server, calls::query("O2")).await.unwrap();
+        let key = if taken { "new key" } else { "old key" };
+        assert_eq!(signers(&upstream), posts(&[(QUERY, key)]), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn another_key_takes_nothing_from_the_retries() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__RETRY__MAX_ATTEMPTS", "2")];
+    let server = Server::start(&with(both(&upstream), &env)).await;
+    upstream.next(QUERY, rejected()).next(QUERY, calls::code("S03", "")).next(QUERY, calls::paid());
+    query(&server, calls::query("O1")).await.unwrap();
+    let expected = [(QUERY, "old key"), (QUERY, "new key"), (QUERY, "new key")];
+    assert_eq!(signers(&upstream), posts(&expected));
+}
