@@ -56,7 +56,12 @@ impl Who {
 /// The bearer token (RFC 6750, section 2.1). A header of another scheme is a token that is
 /// nobody's, not none.
 fn token(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(AUTHORIZATION)?.as_bytes();
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.as_bytes();
+    if values.next().is_some() {
+        // Which of them is meant is not known.
+        return Some(b"");
+    }
     match value.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(token),
         Some(_) | None => Some(b""),
@@ -126,5 +131,8 @@ mod tests {
         assert_eq!(of("Basic abc"), Some(Vec::new()));
         assert_eq!(of("abc"), Some(Vec::new()));
         assert_eq!(token(&HeaderMap::new()), None);
+        let value = || "Bearer abc".parse().expect("a value");
+        let twice = [(AUTHORIZATION, value()), (AUTHORIZATION, value())];
+        assert_eq!(token(&twice.into_iter().collect()), Some(&b""[..]));
     }
 }
