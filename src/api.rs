@@ -28,7 +28,7 @@ mod who;
 
 use call::Call;
 use edge::Edge;
-pub use gate::Gate;
+pub use gate::{CallLimits, Gate};
 use pb::trade_service_server::{TradeService, TradeServiceServer};
 pub use unknown::CountUnknown;
 

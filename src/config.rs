@@ -16,6 +16,7 @@ mod source;
 mod telemetry;
 mod tls;
 
+use crate::api::CallLimits;
 use crate::callers::Access;
 use crate::deadline::Limits;
 use crate::ledger::Location;
@@ -90,8 +91,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// Who may call.
     pub access: Access,
-    /// How many calls of the trade service are served at once.
-    pub max_calls: u32,
+    /// How many calls there may be.
+    pub calls: CallLimits,
     /// What is told of the process, and to whom.
     pub telemetry: Settings,
     /// All settings, as they are in force.
@@ -189,7 +190,7 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
         },
         access: callers::read(reader, &app_ids),
         limits: limits::read(reader),
-        max_calls: reader.count("limits.calls", 1..=1_000_000, 10_000),
+        calls: limits::calls(reader),
         credentials,
         telemetry: telemetry::read(reader),
         settings: Vec::new(),

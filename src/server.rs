@@ -106,7 +106,7 @@ pub async fn run(
         false => (None, None),
     };
     let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
-    let gate = Gate::new(access, deadlines, config.max_calls, Arc::clone(&metrics));
+    let gate = Gate::new(access, deadlines, &config.calls, Arc::clone(&metrics));
     let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
         .add_service(Trades::new(client, refunds).into_service(gate))

@@ -1,6 +1,7 @@
 //! One call: what is known of it from its headers, what it is answered, and the one line
 //! that is logged of it, however it ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use tonic::body::Body;
 use tonic::{Code, Request, Response, Status};
 
 use super::about::About;
-use super::gate::Place;
+use super::gate::{Gate, Place};
 use super::origin::Origin;
 use super::status::status;
 use super::who::Who;
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, Violation};
-use crate::metrics::{self, Metrics, Outcome};
+use crate::metrics::{self, Outcome};
 use crate::refund::Begun;
 use crate::sunmi::Answered;
 use crate::telemetry::{Trace, shown};
@@ -41,7 +42,9 @@ struct Known {
     begun: Begun,
     refunded: OnceLock<Outcome>,
     ended: OnceLock<Ended>,
-    metrics: Arc<Metrics>,
+    gate: Gate,
+    /// Whether its request was read.
+    read: AtomicBool,
     /// Its place among the calls that are served at once, given back with the last clone.
     place: OnceLock<Place>,
 }
@@ -66,9 +69,9 @@ impl Call {
         origin: Origin,
         granted: Duration,
         who: Who,
-        metrics: &Arc<Metrics>,
+        gate: &Gate,
     ) -> Self {
-        metrics.rpc(operation).start();
+        gate.metrics().rpc(operation).start();
         Self(Arc::new(Known {
             operation,
             origin,
@@ -79,23 +82,29 @@ impl Call {
             begun: Begun::default(),
             refunded: OnceLock::new(),
             ended: OnceLock::new(),
-            metrics: Arc::clone(metrics),
+            gate: gate.clone(),
+            read: AtomicBool::new(false),
             place: OnceLock::new(),
         }))
     }
 
-    /// The call that this request, which was read, is part of, as its method.
+    /// The call that this request, which was read, is part of, as its method, with its place
+    /// among those that are served.
     pub(super) fn of<T>(request: &Request<T>, operation: Operation) -> Result<Self, Status> {
         let call = request.extensions().get::<Self>();
         let internal = || status(&Error::new(Fault::Internal), operation, "");
         let call = call.cloned().ok_or_else(internal)?;
-        call.0.metrics.rpc(operation).receive();
+        let known = &call.0;
+        known.read.store(true, Ordering::Release);
+        known.gate.metrics().rpc(operation).receive();
+        let place = known.gate.place(&known.who, operation).map_err(|full| call.refuse(&full))?;
+        let _ = known.place.set(place);
         Ok(call)
     }
 
-    /// Takes its place among the calls that are served.
-    pub(super) fn takes(&self, place: Place) {
-        let _ = self.0.place.set(place);
+    /// Whether its request was read.
+    pub(super) fn was_read(&self) -> bool {
+        self.0.read.load(Ordering::Acquire)
     }
 
     /// When it must have its answer.
@@ -156,7 +165,7 @@ impl Call {
                     outcome: self.0.refunded.get().copied(),
                     error: None,
                 });
-                self.0.metrics.rpc(self.0.operation).send();
+                self.0.gate.metrics().rpc(self.0.operation).send();
                 Ok(Response::new(answer.value))
             }
             Err(error) => Err(self.refuse(&error)),
@@ -215,12 +224,10 @@ impl Call {
         let known = &self.0;
         let (origin, about) = (&known.origin, known.about.get());
         let end = known.ended.get_or_init(|| Ended::bare(CANCELLED));
-        known
-            .metrics
-            .rpc(known.operation)
-            .finish(metrics::number(end.code), known.started.elapsed());
+        let metrics = known.gate.metrics();
+        metrics.rpc(known.operation).finish(metrics::number(end.code), known.started.elapsed());
         if let Some(outcome) = end.outcome.filter(|_| known.operation == Operation::Refund) {
-            known.metrics.refunds().count(outcome);
+            metrics.refunds().count(outcome);
         }
         origin.trace.end(end.code);
         let number = |of: fn(&About) -> Option<&Identifier>| shown(of(about?)?.as_str());

@@ -4,11 +4,13 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{Request as HttpRequest, Response as HttpResponse};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request as HttpRequest, Response as HttpResponse, StatusCode};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
@@ -61,6 +63,9 @@ where
             // tonic answers UNIMPLEMENTED.
             return Box::pin(self.service.call(request));
         };
+        if !is_grpc(&request) {
+            return Box::pin(async { Ok(no_grpc()) });
+        }
         let answer = self.answer(request, operation);
         match operation {
             Operation::Refund if !cfg!(feature = "unguarded-headers") => {
@@ -86,11 +91,18 @@ where
         request.extensions_mut().insert(call.clone());
         let method = call.trace().hold(self.service.call(request));
         let method = AssertUnwindSafe(method).catch_unwind();
+        let message_timeout = self.gate.message_timeout();
         let watch = Watch(call);
         Box::pin(async move {
             let call = &watch.0;
+            let mut method = pin!(method);
             let until = Deadline::after(call.deadline().left() + GRACE);
-            Ok(match until.bound(method).await {
+            let message_until = Deadline::after(message_timeout).min(until);
+            let mut answer = message_until.bound(&mut method).await;
+            if answer.is_none() && call.was_read() {
+                answer = until.bound(method).await;
+            }
+            Ok(match answer {
                 Some(Ok(Ok(response))) => call.detailed(response),
                 Some(Err(_panic)) => call.unanswered(Error::new(Fault::Internal)).into_http(),
                 None => call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http(),
@@ -106,6 +118,23 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.0.finish();
     }
+}
+
+/// Whether a request is one of gRPC. tonic takes others as well, which a web page could have a
+/// browser send.
+fn is_grpc(request: &HttpRequest<Body>) -> bool {
+    let content = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_grpc = content
+        .and_then(|it| it.strip_prefix(b"application/grpc"))
+        .is_some_and(|rest| rest.is_empty() || matches!(rest[0], b'+' | b';'));
+    is_grpc && request.method() == Method::POST
+}
+
+/// What gRPC over HTTP/2 wants such a request answered with.
+fn no_grpc() -> HttpResponse<Body> {
+    let mut response = HttpResponse::new(Body::empty());
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
 }
 
 /// The method of the trade service that has this path.

@@ -25,19 +25,34 @@ pub struct Gate(Arc<Rules>);
 struct Rules {
     access: Access,
     deadlines: Limits,
+    message_timeout: Duration,
     places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
 }
 
+/// How many calls there may be, and how long their requests may take.
+#[derive(Clone, Debug)]
+pub struct CallLimits {
+    /// Calls of the trade service that are served at once.
+    pub calls: u32,
+    /// How long a request may take to come in once its headers are here.
+    pub message_timeout: Duration,
+}
+
 impl Gate {
-    /// Lets `access` in, with these deadlines, so many at once, and has them measured.
-    pub fn new(access: Access, deadlines: Limits, calls: u32, metrics: Arc<Metrics>) -> Self {
-        let places = Arc::new(Semaphore::new(calls as usize));
-        Self(Arc::new(Rules { access, deadlines, places, metrics }))
+    /// Lets `access` in, with these deadlines and limits, and has calls measured.
+    pub fn new(
+        access: Access,
+        deadlines: Limits,
+        limits: &CallLimits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(limits.calls as usize));
+        let message_timeout = limits.message_timeout;
+        Self(Arc::new(Rules { access, deadlines, message_timeout, places, metrics }))
     }
 
-    /// The call that this request is, with its place among those that are served, or why it is
-    /// refused.
+    /// The call that this request is, and why it is refused if it is.
     pub(super) fn open(
         &self,
         request: &Request<Body>,
@@ -50,13 +65,11 @@ impl Gate {
             Origin::of(request, operation),
             time.as_ref().copied().unwrap_or_default(),
             who.as_ref().cloned().unwrap_or_default(),
-            &self.0.metrics,
+            self,
         );
         let admitted = who.and_then(|who| {
             who.may_call(operation)?;
-            time?;
-            call.takes(self.place(&who, operation)?);
-            Ok(())
+            time.map(drop)
         });
         (call, admitted)
     }
@@ -70,8 +83,20 @@ impl Gate {
         }
     }
 
-    /// A refund without a place was not looked at: it may well be known.
-    fn place(&self, who: &Who, operation: Operation) -> Result<Place, Error> {
+    /// Where calls are counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How long a request may take to come in once its headers are here.
+    pub(super) fn message_timeout(&self) -> Duration {
+        self.0.message_timeout
+    }
+
+    /// A place for a call whose request was read: one that is still awaited holds none, or
+    /// requests that never end could take them all. A refund without a place was not looked at:
+    /// it may well be known.
+    pub(super) fn place(&self, who: &Who, operation: Operation) -> Result<Place, Error> {
         let places = |all: &Arc<Semaphore>| {
             Arc::clone(all).try_acquire_owned().map_err(|full| match operation {
                 Operation::Query | Operation::SwipeQuery => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::source::Reader;
 use super::{DAY, ms, s};
+use crate::api::CallLimits;
 
 /// Limits of connections.
 #[derive(Clone, Debug)]
@@ -30,5 +31,12 @@ pub(super) fn read(reader: &mut Reader) -> ConnectionLimits {
         keepalive_interval: reader.duration("limits.keepalive_interval", ms(10)..=s(3600), s(60)),
         keepalive_timeout: reader.duration("limits.keepalive_timeout", ms(10)..=s(600), s(20)),
         max_connection_age: reader.duration("limits.max_connection_age", s(0)..=s(30 * DAY), s(0)),
+    }
+}
+
+pub(super) fn calls(reader: &mut Reader) -> CallLimits {
+    CallLimits {
+        calls: reader.count("limits.calls", 1..=1_000_000, 10_000),
+        message_timeout: reader.duration("limits.message_timeout", ms(10)..=s(60), s(2)),
     }
 }

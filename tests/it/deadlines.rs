@@ -1,6 +1,8 @@
 //! The server answers before its caller's clock runs out, and never with CANCELLED. The
 //! caller here has no clock of its own, so every status is the server's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sunmi_trade::config::Sources;
 use tonic::Code;
@@ -15,6 +17,9 @@ const TOO_LATE: (Code, &str, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED
 const NOT_ATTEMPTED: (Code, &str, &str) =
     (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "NOT_ATTEMPTED");
 const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
+
+/// Long before the longest deadline, however slow the machine.
+const LONG_BEFORE: Duration = Duration::from_secs(12);
 
 /// An upstream that says nothing, and a server that would wait for it.
 async fn silent(adjust: impl FnOnce(Sources) -> Sources) -> (Upstream, Server) {
@@ -102,6 +107,25 @@ async fn a_caller_that_never_sends_its_request_is_answered_at_its_deadline() {
         .await;
     }
     assert_eq!(upstream.take_paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_in_soon_is_not_waited_for() {
+    let hasty = |it| with(it, &[("SUNMI_TRADE__LIMITS__MESSAGE_TIMEOUT", "100ms")]);
+    let (upstream, server) = silent(hasty).await;
+    for (method, expected) in
+        [("Query", TOO_LATE), ("SwipeQuery", TOO_LATE), ("Refund", NOT_ATTEMPTED)]
+    {
+        let part = body_of(method).slice(..5);
+        let call = without_end(&server, method, part, "25S");
+        let failure = tokio::time::timeout(LONG_BEFORE, call).await.expect("an answer long before");
+        assert_eq!(failure.verdict(), expected, "{method}");
+    }
+    assert_eq!(upstream.take_paths(), [""; 0]);
+    // It is for the request alone.
+    let Answer::Bytes(bytes) = calls::paid() else { panic!("plain bytes") };
+    upstream.always(QUERY, Answer::Slowly(bytes, Duration::from_millis(3)));
+    query(&server, calls::query("O1")).await.expect("an answer after more than that");
 }
 
 #[tokio::test]

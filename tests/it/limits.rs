@@ -99,6 +99,41 @@ async fn refunds_whose_callers_are_gone_count_against_the_bound() {
     query(&server, calls::query("O1")).await.expect("a place for a read");
 }
 
+#[tokio::test]
+async fn requests_that_never_end_take_no_place() {
+    let upstream = Upstream::start().await;
+    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    upstream.always(QUERY, calls::paid());
+    let mut unfinished = Vec::new();
+    for method in ["Query", "SwipeQuery", "Refund"].repeat(3) {
+        let part = (Bytes::from_static(b"\0\0\0\0\x09\x12"), false);
+        unfinished.push(raw::send(server.address, method, &[], part).await);
+        query(&server, calls::query("O1")).await.expect("a place");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_grpc_is_not_taken_for_it() {
+    let upstream = Upstream::start().await;
+    upstream.always(REFUND, calls::accepted());
+    let server = Server::start(&settings(upstream.address)).await;
+    let body = raw::framed(&calls::refund("R1"));
+    for (method, content_type, status) in [
+        ("POST", Some("application/grpc"), 200),
+        ("POST", Some("application/grpc+proto"), 200),
+        ("POST", Some("application/grpc;x=y"), 200),
+        ("POST", Some("application/grpc-web"), 415),
+        ("POST", Some("text/plain"), 415),
+        ("POST", None, 415),
+        ("GET", Some("application/grpc"), 415),
+    ] {
+        let seen = raw::http_status(server.address, (method, content_type), body.clone()).await;
+        assert_eq!(seen, status, "{method} {content_type:?}");
+    }
+    assert_eq!(upstream.take_paths(), [REFUND]);
+}
+
 /// A request that fills so many bytes.
 fn of_size(size: usize) -> pb::QueryRequest {
     pb::QueryRequest { app_id: "x".repeat(size), ..calls::query("O1") }

@@ -98,6 +98,27 @@ pub(crate) async fn send(
     Sent { response, request, connection }
 }
 
+/// The HTTP status of a Refund that is sent by this method and as this type.
+pub(crate) async fn http_status(
+    address: SocketAddr,
+    (method, content_type): (&str, Option<&str>),
+    body: Bytes,
+) -> u16 {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("http://{address}/sunmi.trade.v1.TradeService/Refund"));
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    let (response, mut request) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    // It may be answered before it is read.
+    let _ = request.send_data(body, true);
+    response.await.unwrap().status().as_u16()
+}
+
 impl Sent {
     /// Waits for the status of HTTP; `None` if the call ends without one.
     pub(crate) async fn status(self) -> Option<u16> {

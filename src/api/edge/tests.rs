@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 use tower::ServiceExt;
 
 use super::*;
+use crate::api::CallLimits;
 use crate::api::pb;
 use crate::callers::Access;
 use crate::deadline::Limits;
@@ -28,8 +29,10 @@ async fn panicking(method: &str, begun: bool, metrics: &Arc<Metrics>) -> Status 
     let service = tower::service_fn(move |request| panic(request, begun));
     let second = Duration::from_secs(1);
     let limits = Limits { default: second, max: second, reserve: Duration::ZERO };
-    let gate = Gate::new(Access::Open, limits, 1, Arc::clone(metrics));
-    let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"));
+    let calls = CallLimits { calls: 1, message_timeout: second };
+    let gate = Gate::new(Access::Open, limits, &calls, Arc::clone(metrics));
+    let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"))
+        .header(CONTENT_TYPE, "application/grpc");
     let request = request.body(Body::empty()).expect("a request");
     let Ok(response) = Edge::new(service, gate).oneshot(request).await;
     let headers = response.headers().clone();
