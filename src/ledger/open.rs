@@ -69,7 +69,8 @@ impl Location {
             return Some(Self::Memory);
         }
         if let Some(path) = text.strip_prefix("sqlite://") {
-            let plain = !path.is_empty() && !path.contains(['?', '#', '%']);
+            // SQLite's own name of a database in memory would be a file's here.
+            let plain = !path.is_empty() && !path.contains(['?', '#', '%']) && path != ":memory:";
             return plain.then(|| Self::Sqlite(path.into()));
         }
         let url = url::Url::parse(text).ok()?;
@@ -319,6 +320,7 @@ mod tests {
             ("postgres:u:secret@db/refunds", false),
             ("postgres:secret", false),
             ("sqlite://", false),
+            ("sqlite://:memory:", false),
             ("sqlite://ledger.db?mode=memory", false),
             ("mysql://db/refunds", false),
             ("", false),
