@@ -12,9 +12,11 @@ mod check;
 mod credentials;
 mod limits;
 mod print;
+mod settings;
 mod source;
 mod telemetry;
 mod tls;
+mod typed;
 
 use crate::api::CallLimits;
 use crate::callers::Access;
@@ -26,8 +28,9 @@ use crate::sunmi::{ClientConfig, Credentials, WireConfig};
 use crate::telemetry::Settings;
 use crate::trade::Identifier;
 pub use limits::ConnectionLimits;
+pub use settings::Setting;
 use source::Reader;
-pub use source::{ConfigFault, Setting, Sources};
+pub use source::{ConfigFault, Sources};
 pub use tls::TlsSettings;
 
 /// Where Sunmi is (API document, 2.1.2).

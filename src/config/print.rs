@@ -1,7 +1,6 @@
 //! The configuration in words, for `check-config`.
 
-use super::source::Setting;
-use super::{Config, Upstream};
+use super::{Config, Setting, Upstream};
 
 impl Config {
     /// The configuration as the TOML file that would give it, with secrets redacted.
