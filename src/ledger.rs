@@ -174,17 +174,6 @@ pub enum Claim {
     Free,
 }
 
-/// How much is in doubt, and since when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Doubts {
-    /// Refunds in doubt, those whose lease ran out included.
-    pub in_doubt: i64,
-    /// Refunds that Sunmi has not finished.
-    pub processing: i64,
-    /// How long ago the oldest of both was claimed.
-    pub oldest: Duration,
-}
-
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("the refund ledger failed")]

@@ -4,6 +4,8 @@
 //! Every value of a label is known beforehand: nothing that callers or Sunmi send becomes
 //! one. So the series are there from the start, at zero, and the handles to them are looked
 //! up once.
+//!
+//! Those who are measured know this module; it knows none of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +14,8 @@ use prometheus::core::Collector;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use url::Url;
 
 use crate::error::BoxError;
-use crate::ledger::Doubts;
 use crate::reload::Counts;
 use crate::trade::Operation;
 
@@ -29,9 +29,9 @@ mod upstream;
 
 pub use ledger::{LedgerMetrics, Work};
 pub use pulled::{Pulled, Sample, Type};
-pub use refunds::{Outcome, RefundMetrics};
+pub use refunds::{Doubts, Outcome, RefundMetrics};
 pub use rpc::{Rpc, RpcMetrics, number};
-pub use upstream::{Attempt, UpstreamMetrics};
+pub use upstream::{Attempt, Upstream, UpstreamMetrics};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -52,11 +52,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of a server that calls Sunmi at this address.
+    /// Those of a server that calls this Sunmi.
     ///
     /// # Errors
     /// None in practice: that two families have one name, or a name is none.
-    pub fn new(upstream: &Url) -> Result<Self, BoxError> {
+    pub fn new(upstream: &Upstream<'_>) -> Result<Self, BoxError> {
         let registry = Registry::new();
         process::register(&registry)?;
         let metrics = Self {

@@ -24,11 +24,11 @@ use crate::config::{Config, Upstream};
 use crate::connections::Connections;
 use crate::error::BoxError;
 use crate::ledger::{Access, Ledger};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::refund::Refunds;
 use crate::reload::{self, Contents, Kind, Watched};
 use crate::sandbox::http::Sandbox;
-use crate::sunmi::Client;
+use crate::sunmi::{self, Client};
 use crate::tls::{Files, Tls, TlsFault};
 use accept::{Port, Tokens};
 use drain::{Parts, drain};
@@ -149,7 +149,9 @@ impl Core {
     async fn new(config: &Config) -> Result<Self, BoxError> {
         let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
         let base_url = upstream(config).await?;
-        let metrics = Arc::new(Metrics::new(&base_url)?);
+        let (path, codes) = (sunmi::path, sunmi::codes::counted());
+        let sunmi = metrics::Upstream { address: &base_url, path, codes };
+        let metrics = Arc::new(Metrics::new(&sunmi)?);
         let ledger = ledger.measured_by(&metrics)?;
         let client = Client::new(&config.client(base_url), config.credentials.clone())?;
         let client = Arc::new(client.measured_by(&metrics));

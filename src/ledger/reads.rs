@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
-use super::{Decision, Doubts, Key, Ledger, LedgerError, Result, Row, State, millis};
-use crate::metrics::Work;
+use super::{Decision, Key, Ledger, LedgerError, Result, Row, State, millis};
+use crate::metrics::{Doubts, Work};
 use crate::trade::{Identifier, OrderRef, TradeState};
 
 const COLUMNS: &str = "app_id, order_id, msn, amount, original_kind, original, business_id, \

@@ -1,12 +1,12 @@
 //! How refunds end, and those that have not ended.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::{IntCounter, Registry};
 
 use super::{Pulled, Type, counters};
 use crate::error::RefundOutcome;
-use crate::ledger::Doubts;
 use crate::trade::{Refunded, TradeState};
 
 /// How a Refund call was answered.
@@ -73,6 +73,17 @@ impl From<RefundOutcome> for Outcome {
             RefundOutcome::Unknown => Self::Unknown,
         }
     }
+}
+
+/// How much is in doubt, and since when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// Refunds in doubt, those whose lease ran out included.
+    pub in_doubt: i64,
+    /// Refunds that Sunmi has not finished.
+    pub processing: i64,
+    /// How long ago the oldest of both was claimed.
+    pub oldest: Duration,
 }
 
 /// Refunds, by how they ended or that they did not.

@@ -7,8 +7,6 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{counters, gauges, histograms, registered};
-use crate::sunmi::codes::{CODES, OTHER};
-use crate::sunmi::path;
 use crate::trade::Operation;
 
 /// What an attempt that brought no result code comes to. Of the last two, how long such
@@ -18,6 +16,17 @@ const WITHOUT_CODE: [&str; 6] =
 
 /// Those of them that had no HTTP status either.
 const WITHOUT_STATUS: [&str; 4] = ["not_sent", "interrupted", "timeout", "given_up"];
+
+/// What is to be known of Sunmi to measure it.
+#[derive(Clone, Debug)]
+pub struct Upstream<'a> {
+    /// Where it is.
+    pub address: &'a Url,
+    /// Where calls of a kind go there.
+    pub path: fn(Operation) -> &'static str,
+    /// What its result codes are counted as; the last is for all that are not listed.
+    pub codes: Vec<&'static str>,
+}
 
 /// Measures calls to Sunmi. The default measures nothing.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +54,7 @@ struct Calls {
 }
 
 impl UpstreamMetrics {
-    pub(super) fn new(registry: &Registry, upstream: &Url) -> prometheus::Result<Self> {
+    pub(super) fn new(registry: &Registry, upstream: &Upstream<'_>) -> prometheus::Result<Self> {
         let counters = |name, help, labels: &[&str]| counters(registry, (name, help), labels);
         let responses = counters(
             "sunmi_upstream_responses_total",
@@ -61,7 +70,7 @@ impl UpstreamMetrics {
         let in_flight = gauges(registry, in_flight, &["operation"])?;
         let seconds = histograms(
             registry,
-            seconds_of(upstream),
+            seconds_of(upstream.address),
             &["http_request_method", "url_template", "http_response_status_code", "error_type"],
         )?;
         let no_budget = IntCounter::new(
@@ -69,8 +78,8 @@ impl UpstreamMetrics {
             "Attempts that were not made because too many calls were tried again.",
         )?;
         let calls = Operation::ALL.map(|operation| {
-            let (path, name) = (path(operation), operation.name());
-            let known = CODES.iter().map(|row| row.code).chain(WITHOUT_CODE).chain([OTHER]);
+            let (path, name) = ((upstream.path)(operation), operation.name());
+            let known = WITHOUT_CODE.iter().chain(&upstream.codes).copied();
             Calls {
                 path,
                 in_flight: in_flight.with_label_values(&[name]),
@@ -112,13 +121,13 @@ impl UpstreamMetrics {
 }
 
 /// The address is the same for all series, so that it costs nothing.
-fn seconds_of(upstream: &Url) -> HistogramOpts {
-    let port = upstream.port_or_known_default().unwrap_or_default().to_string();
+fn seconds_of(address: &Url) -> HistogramOpts {
+    let port = address.port_or_known_default().unwrap_or_default().to_string();
     HistogramOpts::new(
         "http_client_request_duration_seconds",
         "How long attempts to call Sunmi took, to the end of the reply.",
     )
-    .const_label("server_address", upstream.host_str().unwrap_or_default())
+    .const_label("server_address", address.host_str().unwrap_or_default())
     .const_label("server_port", port)
 }
 

@@ -66,6 +66,11 @@ const fn fault(code: &'static str, fault: Fault) -> CodeRow {
 /// What codes that are not in the table are counted as.
 pub const OTHER: &str = "other";
 
+/// All that [`known`] gives, [`OTHER`] last.
+pub fn counted() -> Vec<&'static str> {
+    CODES.iter().map(|row| row.code).chain([OTHER]).collect()
+}
+
 /// The code as it is counted: itself if it is in the table.
 pub fn known(code: &str) -> &'static str {
     CODES.iter().find(|row| row.code == code).map_or(OTHER, |row| row.code)

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Doubts, Key, Row, State};
+use sunmi_trade::ledger::{Key, Row, State};
+use sunmi_trade::metrics::Doubts;
 use sunmi_trade::trade::TradeState;
 
 use crate::bench::{Bench, LEASE, STATES, answer, bring, claim, on_every_ledger, refund, row};

@@ -9,8 +9,7 @@ use crate::api::CallLimits;
 use crate::api::pb;
 use crate::callers::Access;
 use crate::deadline::Limits;
-use crate::ledger::Doubts;
-use crate::metrics::Metrics;
+use crate::metrics::{Doubts, Metrics, Upstream};
 
 /// A method that panics, before or after a refund may have been sent.
 async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<Body>, Infallible> {
@@ -21,7 +20,8 @@ async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<B
 }
 
 fn metrics() -> Arc<Metrics> {
-    let upstream = "http://sunmi.invalid".parse().expect("a URL");
+    let address = &"http://sunmi.invalid".parse().expect("a URL");
+    let upstream = Upstream { address, path: |_| "/", codes: Vec::new() };
     Arc::new(Metrics::new(&upstream).expect("metrics"))
 }
 
