@@ -30,11 +30,12 @@ use crate::reload::{self, Contents, Kind, Watched};
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::{self, Client};
 use crate::tls::{Files, Tls, TlsFault};
+use crate::trade::Operation;
 use accept::{Port, Tokens};
 use drain::{Parts, drain};
 
 /// The names under which health is reported: the server as a whole, and the service.
-const HEALTH_NAMES: [&str; 2] = ["", "sunmi.trade.v1.TradeService"];
+const HEALTH_NAMES: [&str; 2] = ["", Operation::SERVICE];
 
 /// The ports, already bound.
 #[derive(Debug)]

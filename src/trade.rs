@@ -6,6 +6,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The service's name on the wire, and the full names of its methods.
+macro_rules! service {
+    ($method:literal) => {
+        concat!("sunmi.trade.v1.TradeService", $method)
+    };
+}
+
 /// The three calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -18,6 +25,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The service whose methods they are, as it is named on the wire.
+    pub const SERVICE: &str = service!("");
+
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Query, Self::Refund, Self::SwipeQuery];
 
@@ -27,6 +37,15 @@ impl Operation {
             Self::Query => "Query",
             Self::Refund => "Refund",
             Self::SwipeQuery => "SwipeQuery",
+        }
+    }
+
+    /// The full name of the method, as traces and logs call it.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Query => service!("/Query"),
+            Self::Refund => service!("/Refund"),
+            Self::SwipeQuery => service!("/SwipeQuery"),
         }
     }
 }

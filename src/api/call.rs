@@ -232,7 +232,7 @@ impl Call {
         origin.trace.end(end.code);
         let number = |of: fn(&About) -> Option<&Identifier>| shown(of(about?)?.as_str());
         tracing::info!(
-            rpc.method = method(known.operation),
+            rpc.method = known.operation.method(),
             code = end.code,
             reason = end.reason,
             sunmi_code = end.sunmi_code.as_deref(),
@@ -261,15 +261,6 @@ impl Call {
 fn code_for_log(code: &str) -> &str {
     let plain = code.len() <= 16 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if plain { code } else { "[unusual]" }
-}
-
-/// The name of the method, as traces and logs call it.
-pub(super) fn method(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Query => "sunmi.trade.v1.TradeService/Query",
-        Operation::Refund => "sunmi.trade.v1.TradeService/Refund",
-        Operation::SwipeQuery => "sunmi.trade.v1.TradeService/SwipeQuery",
-    }
 }
 
 impl Ended {

@@ -7,7 +7,6 @@ use http::{HeaderMap, Request};
 use tonic::body::Body;
 use uuid::Uuid;
 
-use super::call::method;
 use crate::peer::Peer;
 use crate::telemetry::Trace;
 use crate::trade::Operation;
@@ -34,7 +33,7 @@ impl Origin {
             request_id: request_id(headers),
             peer,
             repeat: repeat(headers),
-            trace: Trace::of_call(method(operation), headers),
+            trace: Trace::of_call(operation.method(), headers),
         }
     }
 }

@@ -8,9 +8,6 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterV
 use super::{counters, histograms};
 use crate::trade::Operation;
 
-/// The service, as it is named on the wire.
-const SERVICE: &str = "sunmi.trade.v1.TradeService";
-
 /// What stands for a service or method that is not there.
 const UNKNOWN: &str = "unknown";
 
@@ -95,7 +92,8 @@ impl RpcMetrics {
             sent: counters("grpc_server_msg_sent_total", "Replies that were given.", &of_method)?,
         };
         Ok(Self {
-            methods: Operation::ALL.map(|operation| families.of(SERVICE, operation.name())),
+            methods: Operation::ALL
+                .map(|operation| families.of(Operation::SERVICE, operation.name())),
             unknown: families.of(UNKNOWN, UNKNOWN),
         })
     }

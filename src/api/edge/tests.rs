@@ -42,6 +42,14 @@ async fn panicking(method: &str, begun: bool, metrics: &Arc<Metrics>) -> Status 
     Status::from_header_map(&status).expect("a status")
 }
 
+#[test]
+fn every_operation_is_found_by_its_method() {
+    assert_eq!(Operation::SERVICE, SERVICE_NAME);
+    for call in Operation::ALL {
+        assert_eq!(operation(&format!("/{}", call.method())), Some(call));
+    }
+}
+
 fn details(status: &Status) -> (Code, pb::TradeError) {
     use prost::Message;
     let details = tonic_types::pb::Status::decode(status.details()).expect("details");
