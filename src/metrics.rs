@@ -8,7 +8,6 @@
 //! Those who are measured know this module; it knows none of them.
 
 use std::fmt;
-use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -16,14 +15,12 @@ use prometheus::{
 };
 
 use crate::error::BoxError;
-use crate::reload::Counts;
 use crate::trade::Operation;
 
 mod ledger;
 mod process;
 mod pulled;
 mod refunds;
-mod reloads;
 mod rpc;
 mod upstream;
 
@@ -48,7 +45,6 @@ pub struct Metrics {
     refunds: RefundMetrics,
     upstream: UpstreamMetrics,
     ledger: LedgerMetrics,
-    reloads: Arc<Counts>,
 }
 
 impl Metrics {
@@ -59,16 +55,13 @@ impl Metrics {
     pub fn new(upstream: &Upstream<'_>) -> Result<Self, BoxError> {
         let registry = Registry::new();
         process::register(&registry)?;
-        let metrics = Self {
+        Ok(Self {
             rpcs: RpcMetrics::new(&registry)?,
             refunds: RefundMetrics::new(&registry)?,
             upstream: UpstreamMetrics::new(&registry, upstream)?,
             ledger: LedgerMetrics::new(&registry)?,
-            reloads: Arc::default(),
             registry,
-        };
-        reloads::pull(&metrics)?;
-        Ok(metrics)
+        })
     }
 
     /// The calls of this method.
@@ -94,11 +87,6 @@ impl Metrics {
     /// What is done with the ledger.
     pub fn ledger(&self) -> LedgerMetrics {
         self.ledger.clone()
-    }
-
-    /// Where reloads are counted.
-    pub fn reloads(&self) -> Arc<Counts> {
-        Arc::clone(&self.reloads)
     }
 
     /// Adds a family whose values are read when they are asked for.

@@ -81,14 +81,15 @@ pub async fn run(
     let (tls, certificate) = secured(config.tls.files.as_ref())?.unzip();
     let Core { ledger, metrics, client, refunds, refund_tasks } = Core::new(&config).await?;
     let connections = Arc::new(Connections::default());
-    measured::pull(&metrics, &connections, tls.as_ref())?;
+    measured::pull_port(&metrics, &connections, tls.as_ref())?;
+    let reloads = measured::pull_reloads(&metrics)?;
 
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
     let mut watched = config.access.watched();
     watched.extend(config.credentials.watched());
     watched.extend(certificate);
-    let watch = reload::watch(watched, config.reload_interval, metrics.reloads(), stop.clone());
+    let watch = reload::watch(watched, config.reload_interval, reloads, stop.clone());
     tokio::spawn(watch);
 
     let readiness = Readiness::default();

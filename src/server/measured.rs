@@ -1,14 +1,15 @@
-//! What is measured of the port.
+//! What is measured of the port and of files.
 
 use std::sync::Arc;
 
 use crate::connections::{Closed, Connections};
 use crate::error::BoxError;
 use crate::metrics::{Metrics, Pulled, Type};
+use crate::reload::{Counts, Kind};
 use crate::tls::Tls;
 
 /// Shows the connections, and when the certificate of `tls` expires, among the metrics.
-pub(super) fn pull(
+pub(super) fn pull_port(
     metrics: &Metrics,
     connections: &Arc<Connections>,
     tls: Option<&Arc<Tls>>,
@@ -42,4 +43,26 @@ pub(super) fn pull(
     metrics.pull(Pulled::new(Type::Gauge, expiry, [], move || {
         tls.iter().map(|tls| ([], tls.expiry() as f64)).collect()
     })?)
+}
+
+/// Shows among the metrics what was read again from files. Gives where that is counted.
+pub(super) fn pull_reloads(metrics: &Metrics) -> Result<Arc<Counts>, BoxError> {
+    let counts = Arc::new(Counts::default());
+    let of = Arc::clone(&counts);
+    let reloads = ("sunmi_reload_total", "Files that changed, by whether they could be used.");
+    metrics.pull(Pulled::new(Type::Counter, reloads, ["kind", "result"], move || {
+        let of = |kind: Kind| {
+            let results = [("ok", of.loaded(kind)), ("error", of.failed(kind))];
+            results.map(|(result, count)| ([kind.name(), result], count as f64))
+        };
+        Kind::ALL.into_iter().flat_map(of).collect()
+    })?)?;
+
+    let of = Arc::clone(&counts);
+    let stale = ("sunmi_reload_stale", "Whether what some files hold now is not in force.");
+    metrics.pull(Pulled::new(Type::Gauge, stale, ["kind"], move || {
+        let of = |kind: Kind| ([kind.name()], f64::from(u8::from(of.stale(kind))));
+        Kind::ALL.into_iter().map(of).collect()
+    })?)?;
+    Ok(counts)
 }
