@@ -3,8 +3,13 @@
 //!
 //! # The way of a request
 //!
-//! A query comes in at the port ([`server`]), gets its deadline and its id at the edge of
-//! [`api`], is validated into the nouns of [`trade`], and goes through [`sunmi`]: collected
+//! A connection is taken at the port ([`server`]), within bounds ([`connections`] counts)
+//! and by [`tls`] if so configured, which tells who the [`peer`] is. A call on it comes to
+//! the edge of [`api`], whose gate gives it an id, a span in the caller's trace and a
+//! deadline, and lets it in if one of the [`callers`] makes it who may. Once its request is
+//! read, it needs a place among the calls that are served at once.
+//!
+//! A query is validated into the nouns of [`trade`], and goes through [`sunmi`]: collected
 //! and signed, posted, its reply read leniently, and by [`retry`]'s decision tried again or
 //! not. What comes back is a reply or an [`error`], which [`api`] turns into a gRPC reply or
 //! a status with details, one line of log and the end of a span ([`telemetry`]).
@@ -13,11 +18,20 @@
 //! its caller: it is claimed in the [`ledger`], which alone makes a [`permit`] to send,
 //! sent, and settled, or followed until its outcome is found out.
 //!
+//! # Around it
+//!
+//! [`cli`] is the program, and [`config`] what it runs with. What stems from files, such as
+//! keys, tokens and certificates, is put in force anew by [`reload`] when they change.
+//! [`metrics`] counts and knows none of those whom it measures; [`admin`] shows operators
+//! that, and whether the server is ready. [`sandbox`] plays Sunmi, [`explain`] puts the error
+//! table into words, [`deadline`] bounds whatever waits, [`clock`] tells the time of day.
+//!
 //! # Invariants
 //!
-//! 1. *Layers.* Only [`api`] and [`server`] know tonic and the proto types; only [`sunmi`]
-//!    knows Sunmi's field names, codes and HTTP; only [`ledger`] knows SQL. What lies between
-//!    knows none of them.
+//! 1. *Layers.* Only [`api`] and [`server`] know tonic and the proto types, but for the
+//!    exporter of [`telemetry`], which is OpenTelemetry's on tonic; only [`sunmi`] knows
+//!    Sunmi's field names, codes and HTTP; only [`ledger`] knows SQL. What lies between knows
+//!    none of them.
 //! 2. *What is signed is what is sent.* Parameters are collected once; signature and form
 //!    are both made from that one value.
 //! 3. *Claim before send.* A refund is recorded durably before its first byte leaves. While
