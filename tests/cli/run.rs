@@ -6,6 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 use super::{PATIENCE, file, program, run, signal};
 
+/// On ports that are free.
+const SERVE: [&str; 6] =
+    ["serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+
 /// A running process, ended with the test.
 struct Running {
     child: Child,
@@ -98,14 +102,7 @@ fn tokens_over_plain_text_from_elsewhere_are_warned_of() {
 
 #[test]
 fn serve_with_the_sandbox_answers_and_ends_well_when_told() {
-    let mut server = Running::start(&[
-        "serve",
-        "--sandbox",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ]);
+    let mut server = Running::start(&SERVE);
     let sandbox = server.logged("base_url=http://");
     let line = server.logged("serving ");
     let address = line.strip_prefix("address=").expect("where it serves");
@@ -121,14 +118,7 @@ fn serve_with_the_sandbox_answers_and_ends_well_when_told() {
 
 #[test]
 fn the_admin_port_says_that_it_lives_and_is_ready() {
-    let mut server = Running::start(&[
-        "serve",
-        "--sandbox",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ]);
+    let mut server = Running::start(&SERVE);
     let admin = server.logged(" admin=");
     for path in ["/livez", "/readyz", "/startupz"] {
         let answer = get(&admin, path);
@@ -196,10 +186,6 @@ fn a_key_file_that_changes_is_told_by_its_name_and_the_rule_and_never_by_a_key()
     assert!(!log.contains("s3cret"), "{log}");
     assert_eq!(log.matches("must hold").count(), 1, "{log}");
 }
-
-/// On ports that are free.
-const SERVE: [&str; 6] =
-    ["serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 
 /// What a client of HTTP/2 says first, with empty settings.
 const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

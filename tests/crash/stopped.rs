@@ -5,25 +5,33 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
-use sunmi_trade::api::pb::{RefundEvidence, TradeState};
+use sunmi_trade::api::pb::{RefundEvidence, RefundResponse, TradeState};
 use sunmi_trade::ledger::State;
 use sunmi_trade::sandbox::faults::Answer;
 use sunmi_trade::trade::Evidence;
+use tokio::task::JoinHandle;
+use tonic::Status;
 
 use crate::calls::{UNKNOWN, refund, refusal, refused, request, succeeded};
-use crate::process::until;
+use crate::process::{Server, until};
 use crate::world::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refund_under_way_is_waited_for() {
+/// A server that is at a refund, `R1`, which takes its time.
+async fn at_a_refund() -> (World, Server, JoinHandle<Result<RefundResponse, Status>>) {
     let mut world = World::on_a_file().await;
     world.give(Duration::from_secs(20));
     world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "19s");
     world.spoil(false, 1_000, Answer::Normal);
-    let mut server = world.start().await;
+    let server = world.start().await;
     let address = server.grpc;
     let call = tokio::spawn(async move { refund(address, "R1").await });
     until("a refund under way", async || (world.sent("R1") == 1).then_some(())).await;
+    (world, server, call)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_under_way_is_waited_for() {
+    let (world, mut server, call) = at_a_refund().await;
     server.ask_to_stop();
     succeeded(&call.await.unwrap(), RefundEvidence::Reply, false);
     assert_eq!(server.ended().await.code(), Some(0));
@@ -33,14 +41,7 @@ async fn a_refund_under_way_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_whose_caller_went_away_is_waited_for() {
-    let mut world = World::on_a_file().await;
-    world.give(Duration::from_secs(20));
-    world.set("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "19s");
-    world.spoil(false, 1_000, Answer::Normal);
-    let mut server = world.start().await;
-    let address = server.grpc;
-    let call = tokio::spawn(async move { refund(address, "R1").await });
-    until("a refund under way", async || (world.sent("R1") == 1).then_some(())).await;
+    let (world, mut server, call) = at_a_refund().await;
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     server.ask_to_stop();

@@ -8,7 +8,7 @@ use sunmi_trade::config::Sources;
 use tonic::Code;
 
 use crate::calls;
-use crate::failure::Failure;
+use crate::failure::{Failure, IN_DOUBT};
 use crate::raw::{self, framed};
 use crate::server::{Server, query, refund, settings, side_by_side, with};
 use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream};
@@ -16,7 +16,6 @@ use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream};
 const TOO_LATE: (Code, &str, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "");
 const NOT_ATTEMPTED: (Code, &str, &str) =
     (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "NOT_ATTEMPTED");
-const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
 
 /// Long before the longest deadline, however slow the machine.
 const LONG_BEFORE: Duration = Duration::from_secs(12);

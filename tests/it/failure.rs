@@ -9,6 +9,10 @@ use sunmi_trade::api::pb;
 use tonic::{Code, Status};
 use tonic_types::pb as rpc;
 
+/// What a caller is told in brief of a refund that may have happened.
+pub(crate) const IN_DOUBT: (Code, &str, &str) =
+    (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
+
 /// What a caller is told of a call that failed. Names are the contract's, without prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {

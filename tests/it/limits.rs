@@ -7,22 +7,15 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::calls;
-use crate::failure::Failure;
+use crate::failure::{Failure, IN_DOUBT};
 use crate::raw;
 use crate::server::{GUARD, Server, query, refund, settings, swipe_query, with};
 use crate::upstream::{QUERY, REFUND, Upstream, held};
+use crate::{busy, calls};
 
 #[tokio::test]
 async fn past_the_bound_on_calls_in_flight_the_server_is_overloaded_and_still_healthy() {
-    let upstream = Upstream::start().await;
-    let env = [("SUNMI_TRADE__UPSTREAM__MAX_IN_FLIGHT", "1")];
-    let server = Server::start(&with(settings(upstream.address), &env)).await;
-    let (answer, release) = held(&calls::paid());
-    upstream.next(QUERY, answer);
-    let mut client = server.client().await;
-    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
-    upstream.has_seen(1).await;
+    let (upstream, server, first) = busy::start("SUNMI_TRADE__UPSTREAM__MAX_IN_FLIGHT").await;
 
     for failure in [
         query(&server, calls::query("O2")).await.unwrap_err(),
@@ -39,35 +32,26 @@ async fn past_the_bound_on_calls_in_flight_the_server_is_overloaded_and_still_he
     assert_eq!(health.status(), ServingStatus::Serving);
     assert_eq!(upstream.seen().len(), 1);
 
-    release.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    first.ends().await;
     upstream.next(QUERY, calls::paid());
     query(&server, calls::query("O2")).await.expect("the place is free again");
 }
 
 #[tokio::test]
 async fn past_the_bound_on_calls_reads_are_refused_and_a_refund_is_in_doubt() {
-    let upstream = Upstream::start().await;
-    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
-    let server = Server::start(&with(settings(upstream.address), &env)).await;
-    let (answer, release) = held(&calls::paid());
-    upstream.next(QUERY, answer);
-    let mut client = server.client().await;
-    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
-    upstream.has_seen(1).await;
+    let (upstream, server, first) = busy::start("SUNMI_TRADE__LIMITS__CALLS").await;
 
     let failure = query(&server, calls::query("O2")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", ""));
     // Nobody looked whether the ledger knows it.
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(failure.verdict(), IN_DOUBT);
     assert!(failure.retry_delay.is_some());
     let mut health = HealthClient::new(server.channel().await);
     health.check(HealthCheckRequest::default()).await.expect("health");
     assert_eq!(upstream.seen().len(), 1);
 
-    release.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    first.ends().await;
     upstream.next(QUERY, calls::paid());
     query(&server, calls::query("O2")).await.expect("the place is free again");
 }
@@ -88,7 +72,7 @@ async fn refunds_whose_callers_are_gone_count_against_the_bound() {
     let failure = query(&server, calls::query("O1")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", ""));
     let failure = refund(&server, calls::refund("R2")).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(failure.verdict(), IN_DOUBT);
     assert_eq!(upstream.seen().iter().filter(|seen| seen.path == REFUND).count(), 1);
     release.send(()).unwrap();
     upstream.always(REFUND, calls::refunded()).always(QUERY, calls::paid());

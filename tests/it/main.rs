@@ -9,6 +9,7 @@
 )]
 
 // What the tests stand on.
+mod busy;
 mod calls;
 mod certificates;
 mod failure;

@@ -8,13 +8,11 @@ use serde_json::json;
 use sunmi_trade::api::pb;
 use tokio::time::Instant;
 
-use crate::calls;
 use crate::raw::{self, framed};
-use crate::server::{
-    BRIEF, GUARD, Server, query, refund, refund_within, settings, swipe_query, with,
-};
+use crate::server::{BRIEF, GUARD, Server, query, refund, refund_within, settings, swipe_query};
 use crate::serving::page;
-use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream, held};
+use crate::upstream::{Answer, QUERY, REFUND, SWIPE_QUERY, Upstream};
+use crate::{busy, calls};
 
 const OUTCOMES: [&str; 7] =
     ["succeeded", "failed", "processing", "replayed", "not_applied", "not_attempted", "unknown"];
@@ -141,18 +139,10 @@ async fn a_refund_that_never_reaches_its_method_is_counted_as_not_attempted() {
 
 #[tokio::test]
 async fn a_refund_without_a_place_is_counted_as_unknown() {
-    let upstream = Upstream::start().await;
-    let env = [("SUNMI_TRADE__LIMITS__CALLS", "1")];
-    let server = Server::start(&with(settings(upstream.address), &env)).await;
-    let (answer, release) = held(&calls::paid());
-    upstream.next(QUERY, answer);
-    let mut client = server.client().await;
-    let first = tokio::spawn(async move { client.query(calls::query("O1")).await });
-    upstream.has_seen(1).await;
+    let (_upstream, server, first) = busy::start("SUNMI_TRADE__LIMITS__CALLS").await;
     refund(&server, calls::refund("R1")).await.unwrap_err();
     assert_eq!(counts(&server).await, only("unknown", 1));
-    release.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    first.ends().await;
 }
 
 #[tokio::test]

@@ -12,11 +12,9 @@ use tokio::net::TcpListener;
 use tonic::Code;
 
 use crate::calls::{self, code, success};
-use crate::failure::Failure;
+use crate::failure::{Failure, IN_DOUBT};
 use crate::server::{BRIEF, Server, impatient, refund, refund_within, settings, side_by_side};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream};
-
-const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
 
 async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;

@@ -8,10 +8,9 @@ use sunmi_trade::api::pb::{RefundEvidence, TradeState};
 use tonic::Code;
 
 use crate::calls::{self, code, success};
+use crate::failure::IN_DOUBT;
 use crate::server::{BRIEF, Server, refund, refund_within, settings, settle, with};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream, held};
-
-const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
 
 async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;

@@ -9,12 +9,10 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::calls::{self, code, success};
-use crate::failure::Failure;
+use crate::failure::{Failure, IN_DOUBT};
 use crate::measures::{measure, until};
 use crate::server::{BRIEF, GUARD, Server, refund, refund_within, settings, side_by_side, with};
 use crate::upstream::{Answer, QUERY, REFUND, Upstream};
-
-const IN_DOUBT: (Code, &str, &str) = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
 
 async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;

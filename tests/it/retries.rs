@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tonic::{Code, Request};
 
 use crate::calls;
+use crate::failure::IN_DOUBT;
 use crate::server::{
     BRIEF, Server, impatient, query, refund, refund_within, settings, settle, side_by_side,
     swipe_query, with,
@@ -168,8 +169,7 @@ async fn a_refund_that_may_have_been_processed_is_sent_once_whatever_broke() {
         upstream.always(QUERY, calls::not_found());
         let answer = refund_within(&server, calls::refund("R1"), BRIEF).await;
         let failure = answer.expect_err(name);
-        let expected = (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN");
-        assert_eq!(failure.verdict(), expected, "{name}");
+        assert_eq!(failure.verdict(), IN_DOUBT, "{name}");
         assert_eq!(failure.attempts(), Some(1), "{name}");
         upstream.assert_sent("R1", 1, name);
     })
@@ -184,7 +184,7 @@ async fn a_doubt_after_a_haste_is_a_doubt() {
     upstream.next(REFUND, calls::code("R03", "")).next(REFUND, Answer::BytesThenReset(vec![]));
     upstream.always(REFUND, calls::refunded()).always(QUERY, calls::not_found());
     let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(failure.verdict(), IN_DOUBT);
     assert_eq!(failure.attempts(), Some(2));
     upstream.assert_sent("R1", 2, "a doubt after a haste");
 }

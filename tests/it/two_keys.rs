@@ -5,6 +5,7 @@ use sunmi_trade::config::Sources;
 use tonic::Code;
 
 use crate::calls;
+use crate::failure::IN_DOUBT;
 use crate::form::signature;
 use crate::server::{
     APP_ID, BRIEF, Server, impatient, query, refund, refund_within, settings, with,
@@ -87,7 +88,7 @@ async fn a_refund_in_doubt_after_the_other_key_is_a_doubt_and_is_not_sent_again(
     upstream.next(REFUND, rejected()).next(REFUND, Answer::BytesThenReset(vec![]));
     upstream.always(REFUND, calls::refunded()).always(QUERY, calls::not_found());
     let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Code::Unknown, "REFUND_OUTCOME_UNKNOWN", "UNKNOWN"));
+    assert_eq!(failure.verdict(), IN_DOUBT);
     assert_eq!(failure.attempts(), Some(2));
     upstream.assert_sent("R1", 2, "a doubt");
 }
