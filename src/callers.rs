@@ -31,14 +31,19 @@ impl Access {
     pub fn watched(&self) -> Vec<Watched> {
         match self {
             Self::Open | Self::TrustNetwork => Vec::new(),
-            Self::Listed(callers) => callers.watched(),
+            Self::Listed(callers) => callers.watched().into_iter().collect(),
         }
     }
 }
 
 /// The callers of the configuration.
 #[derive(Clone, Debug)]
-pub struct Callers(Arc<[Arc<Caller>]>);
+pub struct Callers {
+    all: Arc<[Arc<Caller>]>,
+    /// Those of each, in the order of all. They are replaced as a whole, while calls are
+    /// served: a token that moves to another caller is never nobody's.
+    tokens: Arc<ArcSwap<Vec<Tokens>>>,
+}
 
 /// A caller, and what it may do.
 #[derive(Debug)]
@@ -49,9 +54,7 @@ pub struct Caller {
     pub uris: Vec<String>,
     /// DNS names of its certificate, in lower case; no wildcards.
     pub dns_names: Vec<String>,
-    /// Its bearer tokens.
-    pub tokens: Tokens,
-    /// The file that they come from.
+    /// The file of its bearer tokens.
     pub tokens_from: Option<Origin>,
     /// What it may call.
     pub rpcs: Vec<Operation>,
@@ -64,36 +67,43 @@ pub struct Caller {
 }
 
 impl Callers {
-    /// These callers.
-    pub fn new(all: Vec<Arc<Caller>>) -> Self {
-        Self(all.into())
+    /// These callers, with their tokens.
+    pub fn new(all: Vec<(Caller, Tokens)>) -> Self {
+        let (all, tokens): (Vec<_>, Vec<_>) =
+            all.into_iter().map(|(caller, tokens)| (Arc::new(caller), tokens)).unzip();
+        Self { all: all.into(), tokens: Arc::new(ArcSwap::from_pointee(tokens)) }
     }
 
-    fn watched(&self) -> Vec<Watched> {
-        let origins = self.iter().filter_map(|caller| Some((caller, caller.tokens_from.clone()?)));
-        let watched = origins.map(|(caller, origin)| {
-            let (all, caller) = (self.clone(), Arc::clone(caller));
-            let apply = move |contents: &Contents| all.replace_tokens(&caller, contents);
-            Watched::new(Kind::CallerTokens, origin, apply)
-        });
-        watched.collect()
+    /// All files as one, so that a token can move from one to another, and two can be swapped.
+    fn watched(&self) -> Option<Watched> {
+        let origins: Vec<_> = self.iter().filter_map(|caller| caller.tokens_from.clone()).collect();
+        let (any, callers) = (!origins.is_empty(), self.clone());
+        let apply = move |contents: &Contents| callers.replace_tokens(contents);
+        any.then(|| Watched::new(Kind::CallerTokens, Origin::joined(origins), apply))
     }
 
-    fn replace_tokens(&self, of: &Arc<Caller>, contents: &Contents) -> Result<(), BoxError> {
-        let tokens = Tokens::parse(contents).ok_or(Tokens::RULE)?;
-        let others = self.iter().filter(|caller| !Arc::ptr_eq(caller, of));
-        for other in others {
-            if tokens.overlap(&other.tokens) {
-                return Err(format!("must not have a token of caller {}", other.name).into());
+    fn replace_tokens(&self, contents: &Contents) -> Result<(), BoxError> {
+        let mut contents = contents.iter();
+        let mut all: Vec<Tokens> = Vec::with_capacity(self.all.len());
+        for caller in self.iter() {
+            let content = caller.tokens_from.as_ref().and_then(|_| contents.next());
+            let tokens = content.map_or_else(|| Some(Tokens::default()), |it| Tokens::parse(it));
+            let tokens =
+                tokens.ok_or_else(|| format!("that of caller {} {}", caller.name, Tokens::RULE))?;
+            if let Some((other, _)) = self.iter().zip(&all).find(|(_, it)| tokens.overlap(it)) {
+                let (one, other) = (&other.name, &caller.name);
+                let rule = "must not have a token in common";
+                return Err(format!("callers {one} and {other} {rule}").into());
             }
+            all.push(tokens);
         }
-        of.tokens.0.store(tokens.0.into_inner());
+        self.tokens.store(Arc::new(all));
         Ok(())
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Caller>> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Who this is. A token goes before a certificate: a caller that shows one means to be
@@ -124,8 +134,8 @@ impl Callers {
     fn by_token(&self, token: &[u8]) -> Option<&Arc<Caller>> {
         let digest = TokenDigest::of(token);
         let mut found = None;
-        for caller in self.iter() {
-            if bool::from(caller.tokens.has(&digest)) {
+        for (caller, tokens) in self.iter().zip(self.tokens.load().iter()) {
+            if bool::from(tokens.has(&digest)) {
                 found = Some(caller);
             }
         }
@@ -186,10 +196,9 @@ impl Caller {
     }
 }
 
-/// The bearer tokens of a caller, as their SHA-256. They can be replaced while calls are
-/// served.
+/// The bearer tokens of a caller, as their SHA-256.
 #[derive(Default)]
-pub struct Tokens(ArcSwap<Vec<TokenDigest>>);
+pub struct Tokens(Vec<TokenDigest>);
 
 impl Tokens {
     /// What a file of tokens must be.
@@ -198,20 +207,20 @@ impl Tokens {
                                     sha256: and 64 hexadecimal digits";
 
     /// The tokens that a file holds, or `None` if it breaks [`Self::RULE`].
-    pub fn parse(contents: &Contents) -> Option<Self> {
-        let text = std::str::from_utf8(contents.first()?).ok()?;
+    pub fn parse(content: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(content).ok()?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let digests = lines.map(TokenDigest::parse).collect::<Option<Vec<_>>>()?;
-        (!digests.is_empty()).then(|| Self(ArcSwap::from_pointee(digests)))
+        (!digests.is_empty()).then_some(Self(digests))
     }
 
     /// Whether they have one in common with those.
     pub fn overlap(&self, others: &Self) -> bool {
-        others.0.load().iter().any(|digest| bool::from(self.has(digest)))
+        others.0.iter().any(|digest| bool::from(self.has(digest)))
     }
 
     fn has(&self, digest: &TokenDigest) -> Choice {
-        self.0.load().iter().fold(Choice::from(0), |found, known| found | known.0.ct_eq(&digest.0))
+        self.0.iter().fold(Choice::from(0), |found, known| found | known.0.ct_eq(&digest.0))
     }
 }
 
@@ -255,14 +264,13 @@ mod tests {
     const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
 
     fn tokens(text: &str) -> Option<Tokens> {
-        Tokens::parse(&vec![text.as_bytes().to_vec()].into())
+        Tokens::parse(text.as_bytes())
     }
 
     #[test]
     fn a_token_may_be_given_as_its_digest() {
         let both = tokens(&format!("\n  {TOKEN} \n{DIGEST}\r\n")).unwrap();
-        let known = both.0.load();
-        assert!(known.len() == 2 && known[0] == known[1]);
+        assert!(both.0.len() == 2 && both.0[0] == both.0[1]);
     }
 
     #[test]
@@ -281,7 +289,7 @@ mod tests {
     #[test]
     fn tokens_cannot_be_printed() {
         let tokens = tokens(DIGEST).unwrap();
-        let shown = format!("{:?} {tokens:?}", tokens.0.load()[0]);
+        let shown = format!("{:?} {tokens:?}", tokens.0[0]);
         assert_eq!(shown, "TokenDigest([redacted]) Tokens([redacted])");
     }
 }

@@ -57,8 +57,8 @@ pub struct Watched {
     apply: Apply,
     /// What the last look saw.
     last: Look,
-    /// What was seen and could not be put in force.
-    refused: Option<Look>,
+    /// What was seen and could not be put in force, and why.
+    refused: Option<(Look, String)>,
 }
 
 /// What a look at the files sees.
@@ -77,6 +77,7 @@ impl Watched {
 
     /// Looks at the files, and applies what has changed since it was last applied. A file
     /// that is just being written is seen half; so it must be seen the same twice in a row.
+    /// What was refused is tried at every look: the reason may lie elsewhere and pass.
     fn look(&mut self, counts: &Counts) {
         let (look, contents) = match files::contents(&self.origin.files) {
             Ok(contents) => (Ok(Fingerprint::of(&contents)), contents),
@@ -84,7 +85,7 @@ impl Watched {
         };
         let settled = self.last == look;
         self.last = look.clone();
-        if !settled || self.refused.as_ref() == Some(&look) {
+        if !settled {
             return;
         }
         if look.as_ref() == Ok(&self.origin.read) {
@@ -92,18 +93,23 @@ impl Watched {
         }
         let read = look.clone().map_err(BoxError::from);
         let applied = read.and_then(|read| (self.apply)(&contents).map(|()| read));
-        counts.count(self.kind, applied.is_ok());
         let (kind, files) = (self.kind.name(), &self.origin.files);
         match applied {
             Ok(read) => {
+                counts.count(self.kind, true);
                 tracing::info!(kind, ?files, "changed, and in force");
                 self.origin.read = read;
                 self.refused = None;
             }
             Err(error) => {
+                let refused = Some((look, Chain(error.as_ref()).to_string()));
+                if self.refused == refused {
+                    return;
+                }
+                counts.count(self.kind, false);
                 let error = Chain(error.as_ref());
                 tracing::warn!(kind, ?files, %error, "changed, but what was in force stays");
-                self.refused = Some(look);
+                self.refused = refused;
             }
         }
     }

@@ -27,30 +27,35 @@ pub(super) fn read(reader: &mut Reader, app_ids: &[Identifier]) -> Access {
     if tables.is_empty() {
         return Access::Open;
     }
-    let mut all: Vec<(&str, Arc<Caller>)> = Vec::new();
+    let mut all: Vec<(&str, (Caller, Tokens))> = Vec::new();
     for prefix in &tables {
         let Some(caller) = caller(reader, prefix, app_ids) else { continue };
         let place = prefix.trim_end_matches('.');
         for (other_place, other) in &all {
             check_apart(reader, &format!("{other_place} and {place}"), &caller, other);
         }
-        all.push((place, Arc::new(caller)));
+        all.push((place, caller));
     }
     Access::Listed(Callers::new(all.into_iter().map(|(_, caller)| caller).collect()))
 }
 
 /// Whoever calls is one caller at most. A fault tells places: a name may be a token in the
 /// wrong place.
-fn check_apart(reader: &mut Reader, places: &str, one: &Caller, other: &Caller) {
+fn check_apart(
+    reader: &mut Reader,
+    places: &str,
+    (one, tokens): &(Caller, Tokens),
+    (other, other_tokens): &(Caller, Tokens),
+) {
     let shared = |a: &[String], b: &[String]| a.iter().any(|name| b.contains(name));
     reader.check(one.name != other.name, places, "must have different names");
     let apart = !shared(&one.uris, &other.uris) && !shared(&one.dns_names, &other.dns_names);
     reader.check(apart, places, "must not have a name of a certificate in common");
-    reader.check(!one.tokens.overlap(&other.tokens), places, "must not have a token in common");
+    reader.check(!tokens.overlap(other_tokens), places, "must not have a token in common");
 }
 
 /// A table of `[[callers]]`.
-fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<Caller> {
+fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(Caller, Tokens)> {
     let key = |name: &str| format!("{prefix}{name}");
     reader.check(reader.has(&key("name")), &key("name"), "is required");
     let known_by = ["uris", "dns_names", "token_file"];
@@ -67,23 +72,23 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<C
     let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
     let max_refund = max_refund(reader, &key("max_refund_minor"));
     let max_calls = reader.optional_count(&key("max_calls"), 1..=1_000_000);
-    Some(Caller {
+    let caller = Caller {
         name: name?,
         uris,
         dns_names: dns_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
-        tokens: tokens.unwrap_or_default(),
         tokens_from,
         rpcs,
         app_ids,
         max_refund,
         places: max_calls.map(|count| Arc::new(Semaphore::new(count as usize))),
-    })
+    };
+    Some((caller, tokens.unwrap_or_default()))
 }
 
 fn tokens(reader: &mut Reader, key: &str, path: String) -> Option<(Tokens, Origin)> {
     match reload::read(vec![path.into()]) {
         Ok((contents, origin)) => {
-            let tokens = Tokens::parse(&contents);
+            let tokens = contents.first().and_then(|content| Tokens::parse(content));
             reader.check(tokens.is_some(), key, Tokens::RULE);
             Some((tokens?, origin))
         }

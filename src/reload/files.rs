@@ -21,9 +21,21 @@ pub struct Origin {
     pub(super) read: Fingerprint,
 }
 
-/// A digest of what files held. It is not printed: a short secret could be guessed from it.
+impl Origin {
+    /// All of these as one: files that are read again and put in force together.
+    pub fn joined(all: impl IntoIterator<Item = Self>) -> Self {
+        let mut joined = Self { files: Vec::new(), read: Fingerprint(Vec::new()) };
+        for origin in all {
+            joined.files.extend(origin.files);
+            joined.read.0.extend(origin.read.0);
+        }
+        joined
+    }
+}
+
+/// A digest of what each file held. It is not printed: a short secret could be guessed from it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(super) struct Fingerprint(Vec<[u8; 32]>);
 
 /// Why a file was not read. None of its content is in here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,13 +84,7 @@ fn content(file: &PathBuf) -> Result<Vec<u8>, io::Error> {
 
 impl Fingerprint {
     pub(super) fn of(contents: &Contents) -> Self {
-        let mut digest = Sha256::new();
-        for content in contents.iter() {
-            // With its length, so that no content can be that of two files.
-            digest.update((content.len() as u64).to_le_bytes());
-            digest.update(content);
-        }
-        Self(digest.finalize().into())
+        Self(contents.iter().map(|content| Sha256::digest(content).into()).collect())
     }
 }
 

@@ -8,6 +8,8 @@ use super::*;
 struct Pair {
     folder: PathBuf,
     applied: Arc<Mutex<Vec<String>>>,
+    /// What they must not hold.
+    unwanted: Arc<Mutex<&'static str>>,
     all: Vec<Watched>,
     counts: Counts,
 }
@@ -28,15 +30,18 @@ impl Pair {
         let (_, origin) = read(files.into()).unwrap();
         let applied = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&applied);
+        let unwanted = Arc::new(Mutex::new("bad"));
+        let refused = Arc::clone(&unwanted);
         let watched = Watched::new(Kind::Certificate, origin, move |contents| {
             let text = String::from_utf8(contents.join(&b'+'))?;
-            if text.contains("bad") {
-                return Err("must be good".into());
+            let unwanted = *refused.lock().unwrap();
+            if text.contains(unwanted) {
+                return Err(format!("must not hold {unwanted}").into());
             }
             noted.lock().unwrap().push(text);
             Ok(())
         });
-        Self { folder, applied, all: vec![watched], counts: Counts::default() }
+        Self { folder, applied, unwanted, all: vec![watched], counts: Counts::default() }
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
@@ -89,6 +94,17 @@ fn what_cannot_be_used_is_tried_once_until_it_changes() {
     assert_eq!(pair.looks(5), (vec![], (1, 3, true)));
     pair.write("two", "fine");
     assert_eq!(pair.looks(5), (vec![], (1, 3, false)));
+}
+
+#[test]
+fn what_was_refused_is_in_force_once_the_reason_has_passed() {
+    let mut pair = Pair::new();
+    pair.write("one", "bad");
+    assert_eq!(pair.looks(5), (vec![], (0, 1, true)));
+    *pair.unwanted.lock().unwrap() = "ba";
+    assert_eq!(pair.looks(5), (vec![], (0, 2, true)), "told again for another reason alone");
+    *pair.unwanted.lock().unwrap() = "worse";
+    assert_eq!(pair.looks(5), (vec!["bad+b".to_owned()], (1, 2, false)));
 }
 
 #[test]

@@ -212,6 +212,25 @@ async fn tokens_are_those_of_their_file_as_it_is_now() {
 }
 
 #[tokio::test]
+async fn tokens_that_two_callers_swap_are_in_force_together() {
+    let upstream = Upstream::start().await;
+    upstream.always(SWIPE_QUERY, calls::paid()).always(REFUND, calls::accepted());
+    let env = [("SUNMI_TRADE__RELOAD_INTERVAL", "10ms")];
+    let server = Server::start(&with(guarded(&upstream, "swapped"), &env)).await;
+    file("swapped.reader", TILL);
+    until(&server, REFUSED, |count| count == 1).await;
+    file("swapped.till", READER);
+    until(&server, RELOADED, |count| count == 1).await;
+
+    let mut till = client(&server, Some(&bearer(READER))).await;
+    settle(till.refund(of_app("app-1"))).await.expect("the till with its new token");
+    let mut reader = client(&server, Some(&bearer(TILL))).await;
+    settle(reader.swipe_query(calls::swipe_query("O1"))).await.expect("the reader with its own");
+    let failure = settle(reader.refund(of_app("app-1"))).await.unwrap_err();
+    assert_eq!(failure.verdict(), (PermissionDenied, "CALLER_NOT_ALLOWED", "NOT_ATTEMPTED"));
+}
+
+#[tokio::test]
 async fn a_caller_past_its_bound_leaves_places_to_others() {
     let upstream = Upstream::start().await;
     let sources = guarded(&upstream, "bounded");
