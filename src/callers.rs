@@ -19,18 +19,28 @@ use crate::trade::{Identifier, Operation, Refund};
 pub enum Access {
     /// Whoever reaches it: on loopback, or with a certificate of the client CA.
     Open,
-    /// Whoever reaches it, because the network, such as a mesh, has checked them. What it says
-    /// of who they are is believed, for logs.
-    TrustNetwork,
+    /// Whoever reaches it, because the network, such as a mesh, has checked them. Who they are
+    /// is known only if it is said which mesh that is.
+    TrustNetwork(Option<Mesh>),
     /// These callers.
     Listed(Callers),
+}
+
+/// A mesh whose word is taken for a caller's name. Each has a header of its own, which it
+/// sets or removes; the other's passes through it as a caller wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mesh {
+    /// Envoy, which Istio is made of, too.
+    Envoy,
+    /// Linkerd.
+    Linkerd,
 }
 
 impl Access {
     /// The files of tokens, to be read again when they change.
     pub fn watched(&self) -> Vec<Watched> {
         match self {
-            Self::Open | Self::TrustNetwork => Vec::new(),
+            Self::Open | Self::TrustNetwork(_) => Vec::new(),
             Self::Listed(callers) => callers.watched().into_iter().collect(),
         }
     }

@@ -277,7 +277,7 @@ impl Config {
     /// Whether callers send tokens over plain text from elsewhere.
     pub fn exposes_tokens(&self) -> bool {
         let tokens = match &self.access {
-            Access::Open | Access::TrustNetwork => false,
+            Access::Open | Access::TrustNetwork(_) => false,
             Access::Listed(callers) => callers.iter().any(|caller| caller.tokens_from.is_some()),
         };
         tokens && self.tls.files.is_none() && !self.listen.ip().is_loopback()

@@ -11,6 +11,8 @@ use crate::error::Error;
 use crate::peer::{Peer, PeerIdentity};
 use crate::trade::Operation;
 
+mod mesh;
+
 /// The longest name that is taken from a header, in bytes.
 const MAX_NAME: usize = 256;
 
@@ -32,9 +34,9 @@ impl Who {
         let peer = request.extensions().get::<Peer>().and_then(|peer| peer.identity.as_deref());
         match access {
             Access::Open => Ok(Self { name: peer.and_then(first_name), caller: None }),
-            Access::TrustNetwork => {
-                let name = told_by_mesh(request.headers());
-                Ok(Self { name, caller: None })
+            Access::TrustNetwork(mesh) => {
+                let name = mesh.and_then(|mesh| mesh::name(mesh, request.headers()));
+                Ok(Self { name: name.map(shown), caller: None })
             }
             Access::Listed(callers) => {
                 let caller = callers.identify(token(request.headers()), peer)?;
@@ -72,20 +74,6 @@ fn first_name(identity: &PeerIdentity) -> Option<Box<str>> {
     identity.uris.iter().chain(&identity.dns_names).map(|name| shown(name)).next()
 }
 
-/// Who the proxy before this server says it is: Linkerd in a header of its own, Envoy as the
-/// last element, its own, of `x-forwarded-client-cert`.
-fn told_by_mesh(headers: &HeaderMap) -> Option<Box<str>> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    if let Some(name) = text("l5d-client-id") {
-        return Some(shown(name));
-    }
-    let (_, last) = text("x-forwarded-client-cert")?
-        .rsplit_once(',')
-        .map_or_else(|| text("x-forwarded-client-cert").map(|only| ("", only)), Some)?;
-    let uri = last.split(';').find_map(|pair| pair.trim().strip_prefix("URI="))?;
-    Some(shown(uri.trim_matches('"')))
-}
-
 /// A name that others chose, short enough for a log.
 fn shown(name: &str) -> Box<str> {
     name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect::<String>().into()
@@ -94,30 +82,29 @@ fn shown(name: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callers::Mesh;
 
-    fn named_by(headers: &[(&'static str, &str)]) -> Option<String> {
-        let headers = headers.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), value.parse().expect("a value"))
-        });
-        told_by_mesh(&headers.collect()).map(String::from)
+    #[test]
+    fn a_name_that_others_chose_is_cut_and_has_no_control_characters() {
+        assert_eq!(shown("web.ns\n.serviceaccount"), "web.ns.serviceaccount".into());
+        assert_eq!(shown(&"x".repeat(1000)).len(), MAX_NAME);
     }
 
     #[test]
-    fn a_mesh_is_believed_as_it_writes_its_headers() {
-        let hash = "Hash=468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688";
-        let xfcc = format!("By=spiffe://a/ns/b/sa/c;{hash};Subject=\"\";URI=spiffe://a/ns/x/sa/y");
-        let twice = format!("URI=spiffe://forged,{xfcc}");
-        for (name, value, expected) in [
-            ("x-forwarded-client-cert", xfcc.as_str(), Some("spiffe://a/ns/x/sa/y")),
-            ("x-forwarded-client-cert", &twice, Some("spiffe://a/ns/x/sa/y")),
-            ("x-forwarded-client-cert", hash, None),
-            ("l5d-client-id", "web.ns.serviceaccount", Some("web.ns.serviceaccount")),
-            ("x-client", "web", None),
+    fn only_the_mesh_that_is_trusted_names_the_caller() {
+        let request = Request::builder()
+            .header("l5d-client-id", "linkerd")
+            .header("x-forwarded-client-cert", "URI=spiffe://envoy")
+            .body(Body::empty())
+            .expect("a request");
+        for (trusted, name) in [
+            (None, None),
+            (Some(Mesh::Envoy), Some("spiffe://envoy")),
+            (Some(Mesh::Linkerd), Some("linkerd")),
         ] {
-            assert_eq!(named_by(&[(name, value)]).as_deref(), expected, "{name}: {value}");
+            let who = Who::of(&request, &Access::TrustNetwork(trusted)).expect("anybody");
+            assert_eq!((who.name.as_deref(), who.caller.is_none()), (name, true), "{trusted:?}");
         }
-        let long = named_by(&[("l5d-client-id", &"x".repeat(1000))]).expect("a name");
-        assert_eq!(long.len(), MAX_NAME);
     }
 
     #[test]

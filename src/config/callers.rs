@@ -1,27 +1,33 @@
-//! Who may call: `[[callers]]`, or `callers = "trust-network"`.
+//! Who may call: `[[callers]]`, or a word such as `callers = "trust-network"`.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use super::source::Reader;
-use crate::callers::{Access, Caller, Callers, Tokens};
+use crate::callers::{Access, Caller, Callers, Mesh, Tokens};
 use crate::reload::{self, Origin};
 use crate::trade::{Identifier, Operation};
 
-/// What stands in the place of callers where the network has checked them.
-const TRUST_NETWORK: &str = "trust-network";
+/// What stands in the place of callers where the network has checked them, and whom it makes
+/// this server believe.
+const TRUSTS: [(&str, Option<Mesh>); 3] = [
+    ("trust-network", None),
+    ("trust-envoy", Some(Mesh::Envoy)),
+    ("trust-linkerd", Some(Mesh::Linkerd)),
+];
 
 /// Reads who may call; `app_ids` are those that calls can be signed as.
 pub(super) fn read(reader: &mut Reader, app_ids: &[Identifier]) -> Access {
-    let rule = "must be trust-network, or tables, each under [[callers]]";
+    let rule = "must be trust-network, trust-envoy, trust-linkerd, or tables, each under \
+                [[callers]]";
     let trusts = reader.take("callers", rule, |value| match value.as_array() {
-        Some(array) => array.is_empty().then_some(false),
-        None => (value.as_str()? == TRUST_NETWORK).then_some(true),
+        Some(array) => array.is_empty().then_some(None),
+        None => TRUSTS.into_iter().find(|(word, _)| value.as_str() == Some(word)).map(Some),
     });
-    if trusts == Some(true) {
-        reader.in_force(&TRUST_NETWORK);
-        return Access::TrustNetwork;
+    if let Some((word, mesh)) = trusts.flatten() {
+        reader.in_force(&word);
+        return Access::TrustNetwork(mesh);
     }
     let tables = reader.rows("callers");
     if tables.is_empty() {

@@ -74,10 +74,11 @@ fn check_callers(reader: &mut Reader, config: &Config, production: bool) {
     let clients = config.tls.files.as_ref().and_then(|files| files.clients.as_ref());
     let said = match &config.access {
         Access::Open => clients.is_some_and(|clients| clients.required),
-        Access::TrustNetwork | Access::Listed(_) => true,
+        Access::TrustNetwork(_) | Access::Listed(_) => true,
     };
     let rule = "must be set in production on an address that is not loopback: [[callers]], or \
-                trust-network where the network checks who calls";
+                trust-network where the network checks who calls, trust-envoy or \
+                trust-linkerd if it also says who it is";
     reader.check(!production || config.listen.ip().is_loopback() || said, "callers", rule);
     let rule = "can only be known by uris and dns_names with tls.client_ca_file";
     reader.check(clients.is_some() || !by_certificate(&config.access), "callers", rule);
@@ -86,7 +87,7 @@ fn check_callers(reader: &mut Reader, config: &Config, production: bool) {
 /// Whether somebody is known by a certificate.
 fn by_certificate(access: &Access) -> bool {
     match access {
-        Access::Open | Access::TrustNetwork => false,
+        Access::Open | Access::TrustNetwork(_) => false,
         Access::Listed(callers) => {
             callers.iter().any(|caller| !(caller.uris.is_empty() && caller.dns_names.is_empty()))
         }

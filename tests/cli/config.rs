@@ -274,14 +274,18 @@ fn who_may_call_must_be_said_where_production_is_reached_from_outside() {
     let listed = format!("{listed}'{}'\n", tokens.display());
     for (name, more) in [
         ("trusting", "callers = 'trust-network'\n"),
+        ("trusting-envoy", "callers = 'trust-envoy'\n"),
+        ("trusting-linkerd", "callers = 'trust-linkerd'\n"),
         ("listing", listed.as_str()),
         ("testing", "[upstream]\nenvironment = 'test'\n"),
     ] {
         check(name, &format!("{listen}{more}"), &[], &[]).printed();
     }
-    let env = [("SUNMI_TRADE__CALLERS", "trust-network")];
-    let printed = check("trusting-env", listen, &env, &[]).printed();
-    assert_eq!(line(&printed, "callers"), r#"callers = "trust-network""#);
+    for word in ["trust-network", "trust-envoy", "trust-linkerd"] {
+        let env = [("SUNMI_TRADE__CALLERS", word)];
+        let printed = check("trusting-env", listen, &env, &[]).printed();
+        assert_eq!(line(&printed, "callers"), format!("callers = \"{word}\""));
+    }
 }
 
 #[test]
