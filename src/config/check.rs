@@ -1,9 +1,15 @@
 //! Whether the settings fit each other.
 
+use std::time::Duration;
+
 use super::source::Reader;
 use super::{Config, Upstream, s};
 use crate::callers::Access;
 use crate::ledger::Location;
+
+/// For what comes after the drain, cutting connections, closing the ledger, sending the last
+/// traces: 3 s at most. The rest is for a busy machine.
+const LAST: Duration = s(5);
 
 /// The limits fit each other: an attempt into a deadline, a deadline into a refund's
 /// ceiling, and that into the drain.
@@ -53,9 +59,9 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
             "must be shorter than shutdown.drain",
         ),
         (
-            config.shutdown.delay + config.shutdown.drain < config.shutdown.grace,
+            config.shutdown.delay + config.shutdown.drain + LAST <= config.shutdown.grace,
             "shutdown.grace",
-            "must be longer than shutdown.delay and shutdown.drain together",
+            "must be at least shutdown.delay, shutdown.drain and 5s together",
         ),
         (
             config.retry.base <= config.retry.cap,

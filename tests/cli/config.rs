@@ -230,7 +230,7 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         ("[deadlines]\nmax = '60s'", "deadlines.max"),
         ("[refund]\nmin_left = '10s'", "refund.min_left"),
         ("[refund]\nceiling = '70s'", "refund.ceiling"),
-        ("[shutdown]\ngrace = '75s'", "shutdown.grace"),
+        ("[shutdown]\ngrace = '79999ms'", "shutdown.grace"),
         ("listen = '0.0.0.0:1'", "callers"),
         ("[[callers]]\nname = 'a'\nrpcs = ['Query']", "callers[0]"),
         ("[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'", "callers[0].rpcs"),
@@ -264,6 +264,13 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
         assert!(faults[0].starts_with(&format!("{key}: ")), "{text}: {faults:?}");
     }
+}
+
+/// After the default delay of 5 s and drain of 70 s.
+#[test]
+fn the_time_before_a_kill_has_5_s_for_what_comes_after_the_drain() {
+    let printed = check("grace", "[shutdown]\ngrace = '80s'", &[], &[]).printed();
+    assert_eq!(line(&printed, "grace"), r#"grace = "1m 20s""#);
 }
 
 #[test]
