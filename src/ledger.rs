@@ -111,7 +111,7 @@ pub struct Row {
     pub looks: i64,
     /// Who decided it, or an earlier claim of it, if a person did, and why.
     pub decided: Option<Decision>,
-    /// Who asked for it, as far as that is known.
+    /// Who asked for it, as far as that is known; absent once retention has emptied the row.
     pub caller: Option<String>,
     /// When the row was read, in the database's milliseconds.
     pub now: i64,

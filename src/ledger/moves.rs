@@ -229,12 +229,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// Empties rows that have been at rest for so long, but for their key, their outcome and
-    /// how it is known: an old number must never be executed again. An answer's evidence is
-    /// what its text ends with.
+    /// Empties rows that have been at rest for so long: of what was asked, of who asked, and of
+    /// the answer all but its evidence, which is what its text ends with. The key and the
+    /// outcome stay, because an old number must never be executed again; the payment, because
+    /// a settle window may be longer than the retention, and judgements look for other refunds
+    /// of it; and what a person decided, because nothing else tells why.
     pub async fn purge(&self, retention: Duration) -> Result<u64> {
         let sql = self.sql(
-            r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', answer = CASE
+            r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', caller = NULL,
+                 answer = CASE
                  WHEN answer LIKE '%,"evidence":"Query"}' THEN '{"trade":{},"evidence":"Query"}'
                  WHEN answer LIKE '%,"evidence":"Operator"}'
                  THEN '{"trade":{},"evidence":"Operator"}'

@@ -11,6 +11,7 @@ on_every_ledger! {
     a_decision_is_kept_with_who_and_why
     a_decision_is_made_over_what_was_seen
     retention_keeps_the_number_and_the_outcome
+    retention_forgets_who_asked_and_keeps_who_decided
     retention_keeps_how_an_outcome_is_known
     retention_leaves_alone_what_is_young_or_open
 }
@@ -89,6 +90,21 @@ async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
     }
     assert_eq!(claim(&ledger, &not_done).await, 2);
     assert_eq!(row(&ledger, &not_done).await.amount, Some(100));
+}
+
+async fn retention_forgets_who_asked_and_keeps_who_decided(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let asked = Refund { caller: Some("till".into()), ..refund("R1") };
+    let seen = bring(&ledger, &asked, State::InDoubt).await;
+    assert!(ledger.decide(&seen, None, &decision()).await.unwrap());
+    let before = row(&ledger, &asked).await;
+    assert_eq!(before.caller.as_deref(), Some("till"));
+    bench.pass(DAY);
+    assert_eq!(ledger.purge(DAY).await.unwrap(), 1);
+    let left = row(&ledger, &asked).await;
+    assert_eq!((left.amount, &left.caller), (None, &None));
+    assert_eq!((&left.original, &left.decided), (&asked.original, &Some(decision())));
+    assert_eq!((left.claimed_at, left.changed_at), (before.claimed_at, before.changed_at));
 }
 
 async fn retention_keeps_how_an_outcome_is_known(bench: &Bench) {
