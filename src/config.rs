@@ -24,7 +24,7 @@ use crate::deadline::Limits;
 use crate::ledger::Location;
 use crate::refund;
 use crate::retry::Policy;
-use crate::sunmi::{ClientConfig, Credentials, WireConfig};
+use crate::sunmi::{ClientConfig, Credentials, WireConfig, is_loopback};
 use crate::telemetry::Settings;
 use crate::trade::Identifier;
 pub use limits::ConnectionLimits;
@@ -114,6 +114,20 @@ pub enum Upstream {
     },
     /// The built-in sandbox, started with the server.
     Sandbox,
+}
+
+impl Upstream {
+    /// Whether money may move there. Only of Sunmi's test host and of stand-ins on this machine
+    /// it is known that none does: whatever else is called may be Sunmi, or lead to it.
+    pub fn may_move_money(&self) -> bool {
+        match self {
+            Self::Sandbox => false,
+            Self::Environment { base_url, .. } => {
+                let test = Url::parse(TEST).is_ok_and(|test| test.host() == base_url.host());
+                !test && !is_loopback(base_url)
+            }
+        }
+    }
 }
 
 /// How the server stops.

@@ -44,6 +44,7 @@ pub use key_ring::{KeyRing, NotKeys};
 use params::Params;
 use reply::Reply;
 use wire::Wire;
+pub(crate) use wire::is_loopback;
 pub use wire::{Body, HttpReply, MAX_REPLY, SendError, Transport, WireConfig};
 
 /// How Sunmi is called.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::source::Reader;
-use super::{Config, Upstream, s};
+use super::{Config, s};
 use crate::callers::Access;
 use crate::ledger::Location;
 
@@ -15,17 +15,17 @@ const LAST: Duration = s(5);
 /// ceiling, and that into the drain.
 pub(super) fn check(reader: &mut Reader, config: &Config) {
     let Config { deadlines, refund, .. } = config;
-    let production = matches!(config.upstream, Upstream::Environment { name: "production", .. });
+    let money = config.upstream.may_move_money();
     let table = [
         (
-            !production || !matches!(config.ledger, Location::Memory),
+            !money || !matches!(config.ledger, Location::Memory),
             "refund.ledger",
-            "must not be memory in production: a restart would forget what was sent",
+            "must not be memory where money may move: a restart would forget what was sent",
         ),
         (
-            !production || refund.settle_window >= s(60),
+            !money || refund.settle_window >= s(60),
             "refund.settle_window",
-            "must be at least 1m in production",
+            "must be at least 1m where money may move",
         ),
         (
             config.connect_timeout < config.attempt_timeout,
@@ -72,20 +72,20 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     for (holds, key, rule) in table {
         reader.check(holds, key, rule);
     }
-    check_callers(reader, config, production);
+    check_callers(reader, config, money);
 }
 
 /// It is said who may call where strangers could, and callers can be known as it is said.
-fn check_callers(reader: &mut Reader, config: &Config, production: bool) {
+fn check_callers(reader: &mut Reader, config: &Config, money: bool) {
     let clients = config.tls.files.as_ref().and_then(|files| files.clients.as_ref());
     let said = match &config.access {
         Access::Open => clients.is_some_and(|clients| clients.required),
         Access::TrustNetwork(_) | Access::Listed(_) => true,
     };
-    let rule = "must be set in production on an address that is not loopback: [[callers]], or \
+    let rule = "must be set where money may move on an address that is not loopback: [[callers]], or \
                 trust-network where the network checks who calls, trust-envoy or \
                 trust-linkerd if it also says who it is";
-    reader.check(!production || config.listen.ip().is_loopback() || said, "callers", rule);
+    reader.check(!money || config.listen.ip().is_loopback() || said, "callers", rule);
     let rule = "can only be known by uris and dns_names with tls.client_ca_file";
     reader.check(clients.is_some() || !by_certificate(&config.access), "callers", rule);
 }

@@ -179,7 +179,8 @@ impl Transport for Wire {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this is an address of this machine alone.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

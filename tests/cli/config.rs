@@ -266,6 +266,34 @@ fn limits_that_do_not_fit_each_other_are_faults() {
     }
 }
 
+/// Whatever the upstream is called.
+#[test]
+fn what_holds_for_production_holds_wherever_money_may_move() {
+    let settings = "listen = '0.0.0.0:1'\nrefund.ledger = 'memory'\nrefund.settle_window = '59s'\n";
+    let upstream = |text: &str| format!("{settings}[upstream]\nenvironment = {text}\n");
+    for (at, (text, moves)) in [
+        ("'production'", true),
+        ("'test'", false),
+        ("'custom'\nbase_url = 'https://openapi.sunmi.com'", true),
+        ("'custom'\nbase_url = 'http://proxy.shop.example/sunmi'", true),
+        ("'custom'\nbase_url = 'http://10.0.0.1'", true),
+        ("'custom'\nbase_url = 'http://localhost.shop.example'", true),
+        ("'custom'\nbase_url = 'http://test.openapi.sunmi.com.shop.example'", true),
+        ("'custom'\nbase_url = 'https://test.openapi.sunmi.com/'", false),
+        ("'custom'\nbase_url = 'http://127.1.2.3:1'", false),
+        ("'custom'\nbase_url = 'http://[::1]:1'", false),
+        ("'custom'\nbase_url = 'http://LOCALHOST:1'", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ran = check(&format!("money-{at}"), &upstream(text), &[], &[]);
+        let keys = ["refund.ledger: ", "refund.settle_window: ", "callers: "];
+        let told = keys.map(|key| ran.stderr.contains(&format!("sunmi-trade: {key}")));
+        assert_eq!((ran.status, told), (Some(if moves { 64 } else { 0 }), [moves; 3]), "{text}");
+    }
+}
+
 /// After the default delay of 5 s and drain of 70 s.
 #[test]
 fn the_time_before_a_kill_has_5_s_for_what_comes_after_the_drain() {
@@ -274,7 +302,7 @@ fn the_time_before_a_kill_has_5_s_for_what_comes_after_the_drain() {
 }
 
 #[test]
-fn who_may_call_must_be_said_where_production_is_reached_from_outside() {
+fn who_may_call_must_be_said_where_strangers_could_move_money() {
     let listen = "listen = '0.0.0.0:1'\n";
     let tokens = file("listing.tokens", "0123456789abcdef");
     let listed = "[[callers]]\nname = 'a'\nrpcs = ['Query']\ntoken_file = ";
