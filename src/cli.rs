@@ -9,11 +9,14 @@ use std::{fs, io};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 mod help;
 mod refunds;
 
+use crate::clock;
 use crate::config::{self, Config, ConfigFault, Sources};
 use crate::error::{BoxError, Chain, Fault};
 use crate::explain;
@@ -256,13 +259,26 @@ fn run(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error = Chain(error.as_ref());
-            match settings.log.format {
-                Format::Human => eprintln!("sunmi-trade: {error}"),
-                Format::Json => tracing::error!(%error, "ended"),
-            }
+            eprintln!("{}", last_words(settings.log.format, &Chain(error.as_ref())));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Why the process ends, as a line like those of the log. It is none of them: whoever starts
+/// the process has to learn it whatever the filter.
+fn last_words(format: Format, error: &Chain<'_>) -> String {
+    let timestamp = || Timestamp::try_from(clock::now()).map(|now| now.to_string()).ok();
+    match format {
+        Format::Human => format!("sunmi-trade: {error}"),
+        Format::Json => json!({
+            "timestamp": timestamp(),
+            "level": "ERROR",
+            "message": "ended",
+            "error": error.to_string(),
+            "target": module_path!(),
+        })
+        .to_string(),
     }
 }
 

@@ -107,15 +107,21 @@ async fn the_filter_is_the_setting_unless_the_environment_has_one() {
 }
 
 #[test]
-fn a_start_that_fails_says_so_in_the_format_of_the_log() {
+fn a_start_that_fails_says_so_in_the_format_of_the_log_whatever_the_filter() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().to_string();
-    let output = run(&["serve", "--sandbox", "--listen", &taken], None, &[JSON]);
-    let log = String::from_utf8(output.stderr).unwrap();
-    let line: Value = serde_json::from_str(&log).expect("one line, and JSON");
-    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"ended".into()));
-    assert!(line["error"].as_str().unwrap().starts_with(&format!("listen {taken}: ")), "{line}");
-    assert_eq!(output.status.code(), Some(1));
+    for filter in ["", "off", "hyper=info"] {
+        let env = [JSON, ("RUST_LOG", filter)];
+        let output = run(&["serve", "--sandbox", "--listen", &taken], None, &env);
+        let log = String::from_utf8(output.stderr).unwrap();
+        let line: Value = serde_json::from_str(&log).expect("one line, and JSON");
+        assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"ended".into()));
+        let time = line["timestamp"].as_str().unwrap();
+        time.parse::<jiff::Timestamp>().expect("a time of RFC 3339");
+        let error = line["error"].as_str().unwrap();
+        assert!(error.starts_with(&format!("listen {taken}: ")), "{filter}: {line}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 /// Serves under this policy: a query, a refund that succeeds, one that is left in doubt and
