@@ -18,6 +18,11 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     let money = config.upstream.may_move_money();
     let table = [
         (
+            config.listen != config.admin_listen || config.listen.port() == 0,
+            "admin_listen",
+            "must differ from listen",
+        ),
+        (
             !money || !matches!(config.ledger, Location::Memory),
             "refund.ledger",
             "must not be memory where money may move: a restart would forget what was sent",

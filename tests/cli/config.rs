@@ -232,6 +232,7 @@ fn limits_that_do_not_fit_each_other_are_faults() {
         ("[refund]\nceiling = '70s'", "refund.ceiling"),
         ("[shutdown]\ngrace = '79999ms'", "shutdown.grace"),
         ("listen = '0.0.0.0:1'", "callers"),
+        ("admin_listen = '127.0.0.1:50051'", "admin_listen"),
         ("[[callers]]\nname = 'a'\nrpcs = ['Query']", "callers[0]"),
         ("[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'", "callers[0].rpcs"),
         ("[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Void']", "callers[0].rpcs"),
