@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tonic_reflection::server::{v1, v1alpha};
 use url::Url;
 
 mod accept;
+mod aside;
 mod connection;
 mod drain;
 mod http2;
@@ -32,6 +34,7 @@ use crate::sunmi::{self, Client};
 use crate::tls::{Files, Tls, TlsFault};
 use crate::trade::Operation;
 use accept::{Port, Tokens};
+use aside::{Aside, Bounds, MAX_REPLY, MAX_REQUEST};
 use drain::{Parts, drain};
 
 /// The names under which health is reported: the server as a whole, and the service.
@@ -103,8 +106,11 @@ pub async fn run(
 
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, ServingStatus::NotServing).await;
+    let bounds = Bounds::new(config.limits.connections, stop.clone());
+    let health_service =
+        health_service.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
     let (reflection, old_reflection) = match config.reflection {
-        true => reflection().map(|(new, old)| (Some(new), Some(old)))?,
+        true => reflection(&bounds).map(|(new, old)| (Some(new), Some(old)))?,
         false => (None, None),
     };
     let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
@@ -112,7 +118,7 @@ pub async fn run(
     let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
         .add_service(Trades::new(client, refunds).into_service(gate))
-        .add_service(health_service)
+        .add_service(bounds.around(health_service))
         .add_optional_service(reflection)
         .add_optional_service(old_reflection);
 
@@ -194,14 +200,12 @@ async fn upstream(config: &Config) -> Result<Url, BoxError> {
 
 /// Reflection, as current and as older tools speak it, with `google/rpc/*` for the details
 /// of errors.
-fn reflection() -> Result<
+fn reflection(
+    bounds: &Bounds,
+) -> Result<
     (
-        tonic_reflection::server::v1::ServerReflectionServer<
-            impl tonic_reflection::server::v1::ServerReflection,
-        >,
-        tonic_reflection::server::v1alpha::ServerReflectionServer<
-            impl tonic_reflection::server::v1alpha::ServerReflection,
-        >,
+        Aside<v1::ServerReflectionServer<impl v1::ServerReflection>>,
+        Aside<v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection>>,
     ),
     BoxError,
 > {
@@ -211,7 +215,11 @@ fn reflection() -> Result<
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok((builder().build_v1()?, builder().build_v1alpha()?))
+    let new = builder().build_v1()?;
+    let new = new.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
+    let old = builder().build_v1alpha()?;
+    let old = old.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
+    Ok((bounds.around(new), bounds.around(old)))
 }
 
 async fn report(health: &HealthReporter, status: ServingStatus) {

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use super::{HEALTH_NAMES, report};
+use super::report;
 use crate::admin::Readiness;
 use crate::config::Shutdown;
 use crate::connections::Connections;
@@ -24,7 +24,7 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) struct Parts {
     pub(super) health: HealthReporter,
     pub(super) readiness: Readiness,
-    /// Takes no more in.
+    /// Takes no more in, and ends what is served aside, which nobody has to wait for.
     pub(super) stop: CancellationToken,
     /// Cuts all connections.
     pub(super) cut: CancellationToken,
@@ -39,15 +39,11 @@ pub(super) type Served = JoinHandle<Result<(), tonic::transport::Error>>;
 
 /// Stops: says so, goes on serving for a while, takes no more, and waits for what is under
 /// way. Every wait is bounded.
-pub(super) async fn drain(shutdown: &Shutdown, mut parts: Parts, mut server: Served) {
+pub(super) async fn drain(shutdown: &Shutdown, parts: Parts, mut server: Served) {
     tracing::info!(delay = ?shutdown.delay, drain = ?shutdown.drain, "shutting down");
     parts.readiness.set(false);
     report(&parts.health, ServingStatus::NotServing).await;
     tokio::time::sleep(shutdown.delay).await;
-    for name in HEALTH_NAMES {
-        // Ends open health watches, which would hold their connections open.
-        parts.health.clear_service_status(name).await;
-    }
     parts.stop.cancel();
     parts.refund_tasks.close();
     let deadline = Deadline::after(shutdown.drain);

@@ -1,4 +1,5 @@
-//! Places for connections: so many and no more. One that has not spoken yet gives way.
+//! Places for connections, and for what is served aside: so many and no more. One that has not
+//! spoken yet gives way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

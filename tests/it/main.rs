@@ -43,6 +43,7 @@ mod deadlines;
 mod limits;
 mod serving;
 mod hostile;
+mod aside;
 mod tls;
 mod renewal;
 mod shutdown;

@@ -76,20 +76,30 @@ pub(crate) struct Answer {
     pub(crate) trailers: Option<HeaderMap>,
 }
 
-/// Sends a call, and nothing after `body` if that is not its `end`.
+/// Sends a call of the trade service, and nothing after `body` if that is not its `end`.
 pub(crate) async fn send(
     address: SocketAddr,
     method: &str,
+    headers: &[(&'static str, &str)],
+    body: (Bytes, bool),
+) -> Sent {
+    let path = format!("/sunmi.trade.v1.TradeService/{method}");
+    send_to(address, &path, headers, body).await
+}
+
+/// The same to any path.
+pub(crate) async fn send_to(
+    address: SocketAddr,
+    path: &str,
     headers: &[(&'static str, &str)],
     (body, end): (Bytes, bool),
 ) -> Sent {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = AbortOnDropHandle::new(tokio::spawn(connection));
-    let mut request =
-        Request::post(format!("http://{address}/sunmi.trade.v1.TradeService/{method}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
+    let mut request = Request::post(format!("http://{address}{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use sunmi_trade::api::pb;
 use sunmi_trade::config::Sources;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tonic::Streaming;
+use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
@@ -43,9 +45,16 @@ async fn watch(server: &Server, service: &str) -> Streaming<HealthCheckResponse>
     HealthClient::new(server.channel().await).watch(request).await.unwrap().into_inner()
 }
 
+/// What a watch says next; `None` once the stop has ended it.
 async fn next(watch: &mut Streaming<HealthCheckResponse>) -> Option<ServingStatus> {
     let message = tokio::time::timeout(GUARD, watch.message()).await.expect("a word in time");
-    message.expect("an orderly end").map(|message| message.status())
+    match message {
+        Ok(message) => Some(message.expect("no end without a reason").status()),
+        Err(status) => {
+            assert_eq!((status.code(), status.message()), (Code::Unavailable, "the server stops"));
+            None
+        }
+    }
 }
 
 #[tokio::test]
@@ -59,14 +68,53 @@ async fn health_watches_see_the_stop_and_end() {
     }
     server.stop();
     for mut watch in watches {
-        let last = next(&mut watch).await;
-        // With no delay the end may overtake the word.
-        if last.is_some() {
-            assert_eq!(last, Some(ServingStatus::NotServing));
-            assert_eq!(next(&mut watch).await, None);
-        }
+        assert_eq!(next(&mut watch).await, Some(ServingStatus::NotServing));
+        assert_eq!(next(&mut watch).await, None);
     }
     server.stopped().await;
+}
+
+/// Their clients could hold it up for the whole drain, which is longer than this waits.
+#[tokio::test]
+async fn nothing_that_is_served_aside_holds_the_stop() {
+    let (_upstream, mut server) = start().await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut call = |path: &str, body: Option<&'static [u8]>| {
+        let request = Request::post(format!("http://localhost{path}"));
+        let request = request.header("content-type", "application/grpc").body(()).unwrap();
+        let (answer, mut sent) = client.send_request(request, false).unwrap();
+        if let Some(body) = body {
+            sent.send_data(Bytes::from_static(body), true).unwrap();
+        }
+        (answer, sent)
+    };
+    let begun = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"]
+        .map(|path| call(path, None));
+    let idle = ["v1", "v1alpha"].map(|version| {
+        call(&format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"), None)
+    });
+    // The server has taken the others when it has answered this.
+    let (answer, _) = call("/grpc.health.v1.Health/Check", Some(&[0; 5]));
+    answer.await.unwrap();
+    let mut streams = Vec::new();
+    for (answer, sent) in idle {
+        streams.push((answer.await.unwrap().into_body(), sent));
+    }
+
+    server.stop();
+    for (answer, _sent) in begun {
+        let refused = Status::from_header_map(answer.await.unwrap().headers()).unwrap();
+        assert_eq!(refused.code(), Code::Unavailable);
+    }
+    // They go on as if they had more to ask.
+    for (body, _) in &mut streams {
+        let trailers = body.trailers().await.unwrap().expect("trailers");
+        assert_eq!(Status::from_header_map(&trailers).unwrap().code(), Code::Unavailable);
+    }
+    server.stopped().await;
+    connection.await.unwrap().expect("an orderly end");
 }
 
 #[tokio::test]
