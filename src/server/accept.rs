@@ -26,7 +26,7 @@ use crate::tls::{self, Tls};
 /// How long to wait when no connection can be taken, say for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How often that is told of.
+/// How often is told of what may go on and on.
 const TELL: Duration = Duration::from_secs(1);
 
 /// How a port takes connections in. Clones share everything.
@@ -84,7 +84,7 @@ impl Port {
     ) {
         // Those that are not yet served. They end with this.
         let mut arriving = JoinSet::new();
-        let mut told = None;
+        let (mut failing, mut full) = (Seldom::default(), Seldom::default());
         loop {
             tokio::select! {
                 () = self.tokens.stop.cancelled() => return,
@@ -97,10 +97,16 @@ impl Port {
                                 let arrival = Arrival { stream, address, place };
                                 arriving.spawn(self.clone().arrive(arrival, ready.clone()));
                             }
-                            None => self.connections.count_closed(Closed::Full),
+                            None => {
+                                self.connections.count_closed(Closed::Full);
+                                if full.now() {
+                                    let why = Closed::Full.name();
+                                    tracing::warn!(%address, why, "closed a connection");
+                                }
+                            }
                         }
                     }
-                    Err(error) => pause(&error, &mut told).await,
+                    Err(error) => pause(&error, &mut failing).await,
                 },
             }
         }
@@ -186,7 +192,7 @@ enum Gone {
 
 /// A failure to take a connection is no reason to take no more. Some go on until something
 /// else ends, so that to try again at once would only keep a core busy.
-async fn pause(error: &io::Error, told: &mut Option<Instant>) {
+async fn pause(error: &io::Error, failing: &mut Seldom) {
     let of_one = [
         io::ErrorKind::ConnectionAborted,
         io::ErrorKind::ConnectionReset,
@@ -195,11 +201,25 @@ async fn pause(error: &io::Error, told: &mut Option<Instant>) {
     if of_one.contains(&error.kind()) {
         return;
     }
-    if told.is_none_or(|told| told.elapsed() >= TELL) {
-        *told = Some(Instant::now());
+    if failing.now() {
         tracing::warn!(%error, "cannot take a connection");
     }
     tokio::time::sleep(PAUSE).await;
+}
+
+/// When something was last told of.
+#[derive(Debug, Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether it is time to tell of it again, and if so notes that it was.
+    fn now(&mut self) -> bool {
+        let due = self.0.is_none_or(|last| last.elapsed() >= TELL);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod sunmi;
 
 // What is seen.
 mod canary;
+mod connections;
 mod logs;
 mod panics;
 mod spans;
