@@ -58,6 +58,7 @@ pub mod config;
 pub mod server;
 pub mod tls;
 pub mod connections;
+mod places;
 pub mod admin;
 pub mod api;
 pub mod callers;

@@ -18,7 +18,6 @@ mod connection;
 mod drain;
 mod http2;
 mod measured;
-mod places;
 
 use crate::admin::{self, Readiness, Seen};
 use crate::api::{CountUnknown, Gate, Trades, pb};

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -91,23 +91,50 @@ where
         request.extensions_mut().insert(call.clone());
         let method = call.trace().hold(self.service.call(request));
         let method = AssertUnwindSafe(method).catch_unwind();
-        let message_timeout = self.gate.message_timeout();
-        let watch = Watch(call);
+        let (gate, watch) = (self.gate.clone(), Watch(call));
         Box::pin(async move {
             let call = &watch.0;
             let mut method = pin!(method);
             let until = Deadline::after(call.deadline().left() + GRACE);
-            let message_until = Deadline::after(message_timeout).min(until);
-            let mut answer = message_until.bound(&mut method).await;
-            if answer.is_none() && call.was_read() {
-                answer = until.bound(method).await;
-            }
+            // Most requests are here together with their headers.
+            let at_once = tokio::select! {
+                biased;
+                answer = &mut method => Some(answer),
+                () = std::future::ready(()) => None,
+            };
+            let answer = match at_once {
+                None if call.was_read() => until.bound(method).await,
+                None => awaited(&gate, call, method, until).await,
+                answer => answer,
+            };
             Ok(match answer {
                 Some(Ok(Ok(response))) => call.detailed(response),
                 Some(Err(_panic)) => call.unanswered(Error::new(Fault::Internal)).into_http(),
                 None => call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http(),
             })
         })
+    }
+}
+
+/// What a method comes to whose request is not here yet. That is waited for only briefly, and
+/// gives way to those that came later: requests that never end could hold any amount of memory.
+async fn awaited<F: Future>(
+    gate: &Gate,
+    call: &Call,
+    mut method: Pin<&mut F>,
+    until: Deadline,
+) -> Option<F::Output> {
+    let place = gate.awaited().await?;
+    let here_until = Deadline::after(gate.message_timeout()).min(until);
+    let answer = tokio::select! {
+        biased;
+        answer = here_until.bound(&mut method) => answer,
+        () = place.must_go() => None,
+    };
+    drop(place);
+    match answer {
+        None if call.was_read() => until.bound(method).await,
+        answer => answer,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::callers::Access;
 use crate::deadline::{Limits, parse_grpc_timeout};
 use crate::error::{Error, Fault, Violation};
 use crate::metrics::Metrics;
+use crate::places::{self, Places};
 use crate::trade::Operation;
 
 /// What the trade service is guarded by. Clones share everything.
@@ -27,6 +28,7 @@ struct Rules {
     deadlines: Limits,
     message_timeout: Duration,
     places: Arc<Semaphore>,
+    awaited: Arc<Places>,
     metrics: Arc<Metrics>,
 }
 
@@ -49,7 +51,8 @@ impl Gate {
     ) -> Self {
         let places = Arc::new(Semaphore::new(limits.calls as usize));
         let message_timeout = limits.message_timeout;
-        Self(Arc::new(Rules { access, deadlines, message_timeout, places, metrics }))
+        let awaited = Places::new(limits.calls, Arc::default());
+        Self(Arc::new(Rules { access, deadlines, message_timeout, places, awaited, metrics }))
     }
 
     /// The call that this request is, and why it is refused if it is.
@@ -91,6 +94,12 @@ impl Gate {
     /// How long a request may take to come in once its headers are here.
     pub(super) fn message_timeout(&self) -> Duration {
         self.0.message_timeout
+    }
+
+    /// A place for a call whose request is not here yet. If there is none, the one that has
+    /// waited longest gives way.
+    pub(super) async fn awaited(&self) -> Option<places::Place> {
+        self.0.awaited.take().await
     }
 
     /// A place for a call whose request was read: one that is still awaited holds none, or

@@ -16,11 +16,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, NoPreface, Stream};
-use super::places::{Place, Places};
 use crate::config::Config;
 use crate::connections::{Closed, Connections};
 use crate::deadline::Deadline;
 use crate::peer::{Peer, PeerIdentity};
+use crate::places::{Place, Places};
 use crate::tls::{self, Tls};
 
 /// How long to wait when no connection can be taken, say for want of file descriptors.

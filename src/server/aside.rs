@@ -17,8 +17,8 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Service, ServiceExt};
 
-use super::places::{Place, Places};
 use crate::deadline::Deadline;
+use crate::places::{Place, Places};
 use body::{Received, Sent};
 
 mod body;

@@ -98,6 +98,30 @@ async fn requests_that_never_end_take_no_place() {
 }
 
 #[tokio::test]
+async fn a_request_that_does_not_come_gives_way_to_one_that_came_later() {
+    let upstream = Upstream::start().await;
+    let env = [
+        ("SUNMI_TRADE__LIMITS__CALLS", "1"),
+        ("SUNMI_TRADE__LIMITS__MESSAGE_TIMEOUT", "1m"),
+        ("SUNMI_TRADE__DEADLINES__DEFAULT", "30s"),
+    ];
+    let server = Server::start(&with(settings(upstream.address), &env)).await;
+    upstream.always(QUERY, calls::paid());
+    let part = || (Bytes::from_static(b"\0\0\0\0\x09\x12"), false);
+    let first = raw::send(server.address, "Query", &[], part()).await;
+    let second = raw::send(server.address, "Query", &[], part()).await;
+    // One of them, whichever the server saw first, long before its time is over.
+    let gone = async {
+        tokio::select! { status = first.headers() => status, status = second.headers() => status }
+    };
+    let begun = tokio::time::timeout(GUARD / 2, gone).await.expect("one that gave way");
+    let status = begun.rest().await.status().expect("a status");
+    let verdict = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "");
+    assert_eq!(Failure::of(&status).verdict(), verdict);
+    query(&server, calls::query("O1")).await.expect("a request that comes");
+}
+
+#[tokio::test]
 async fn what_is_no_grpc_is_not_taken_for_it() {
     let upstream = Upstream::start().await;
     upstream.always(REFUND, calls::accepted());

@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOw
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::server::places::Place;
+use crate::places::Place;
 
 /// The body of a request, which is at its end once the call is over.
 pub(super) struct Received {

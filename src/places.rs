@@ -1,5 +1,5 @@
-//! Places for connections, and for what is served aside: so many and no more. One that has not
-//! spoken yet gives way.
+//! Places for what others begin and may never go on with, such as connections and requests:
+//! so many and no more. One that has not spoken yet gives way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::connections::Connections;
 
 /// All places.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     limit: u64,
     connections: Arc<Connections>,
     state: Mutex<State>,
@@ -28,14 +28,14 @@ struct State {
 
 impl Places {
     /// So many, counted in `connections`.
-    pub(super) fn new(limit: u32, connections: Arc<Connections>) -> Arc<Self> {
+    pub(crate) fn new(limit: u32, connections: Arc<Connections>) -> Arc<Self> {
         let (limit, state) = (u64::from(limit), Mutex::default());
         Arc::new(Self { limit, connections, state, returned: Notify::new() })
     }
 
     /// A place for a connection that has not spoken yet. If there is none, the one that has
     /// been silent for longest goes; if there is no silent one, there is no place.
-    pub(super) async fn take(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) async fn take(self: &Arc<Self>) -> Option<Place> {
         loop {
             // Before the look, so that no return is missed.
             let returned = self.returned.notified();
@@ -80,7 +80,7 @@ enum Found {
 
 /// The place of a connection, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Arc<Places>,
     number: u64,
     go: CancellationToken,
@@ -88,12 +88,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Ends when the connection has to give way.
-    pub(super) async fn must_go(&self) {
+    pub(crate) async fn must_go(&self) {
         self.go.cancelled().await;
     }
 
     /// The connection has spoken, so it may stay. False if it was told to go before.
-    pub(super) fn stay(&self) -> bool {
+    pub(crate) fn stay(&self) -> bool {
         self.places.state().silent.remove(&self.number).is_some()
     }
 }
