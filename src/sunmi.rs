@@ -4,25 +4,26 @@
 //! The way of a call: [`params`] collects and signs ([`call`] if need be with the other of
 //! two keys of a [`key_ring`]), [`wire`] sends once, [`reply`] reads
 //! ([`codes`] knows the result codes, [`blame`] the field that an error names, [`fields`]
-//! and [`trades`] the result); [`Client::call`] tries again where that is safe.
+//! and [`trades`] the result); [`attempts`] tries again where that is safe.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::retry::budget::{Budget, TpsBudget};
+use tower::retry::budget::TpsBudget;
 
 use crate::deadline::Deadline;
-use crate::error::{Again, BoxError, Error, Fault};
+use crate::error::{BoxError, Error, Fault};
 use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::permit::Permit;
-use crate::retry::{self, Policy};
-use crate::telemetry::{self, Destination};
+use crate::retry::Policy;
+use crate::telemetry::Destination;
 use crate::trade::{
     AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
     Trade, TradeState,
 };
 
+mod attempts;
 mod blame;
 mod call;
 pub mod codes;
@@ -37,6 +38,7 @@ mod reply;
 mod trades;
 mod wire;
 
+use attempts::Bounds;
 use call::Call;
 pub use credentials::{Credential, Credentials};
 use fields::Fields;
@@ -90,16 +92,6 @@ pub struct Answered<T> {
     pub value: T,
     /// At least 1.
     pub attempts: u32,
-}
-
-/// The bounds within which a call is tried again.
-struct Bounds {
-    send_until: Deadline,
-    give_up: Deadline,
-    /// What it means that `give_up` has passed.
-    given_up: Fault,
-    /// Which faults allow another attempt.
-    repeats: fn(Again) -> bool,
 }
 
 impl Client {
@@ -221,123 +213,11 @@ impl Client {
         })?;
         Ok(Call::new(operation, order_field, params, (app_id, keys)))
     }
-
-    /// Attempts a call until it is answered, or another attempt is not allowed or would not
-    /// be in time.
-    async fn call(&self, mut call: Call<'_>, bounds: Bounds) -> Result<Answered<Reply>, Error> {
-        self.budget.deposit();
-        // A process that was paused, or waited long for its claim, sends nothing.
-        if bounds.send_until.left().is_zero() {
-            return Err(Error::new(Fault::DeadlineExceeded));
-        }
-        let (mut attempts, mut retries) = (0, 0);
-        loop {
-            attempts += 1;
-            let counted = |error: Error| error.with(|context| context.attempts = Some(attempts));
-            let Some(seen) = bounds.give_up.bound(self.attempt(&call, attempts - 1)).await else {
-                return Err(counted(Error::new(bounds.given_up)));
-            };
-            // Another key is no retry: it has no pause, and no place in their number and budget.
-            if call.learns(&seen) && !bounds.send_until.left().is_zero() {
-                continue;
-            }
-            let pause = self.pause(&seen, retries + 1, &bounds);
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-            // Asked again after the pause: a process that woke late must not send when its
-            // time is over. The attempt that was made is what it has to tell.
-            if pause.is_none() || bounds.send_until.left().is_zero() {
-                return seen.map(|value| Answered { value, attempts }).map_err(counted);
-            }
-            retries += 1;
-            self.metrics.retry(call.operation);
-        }
-    }
-
-    async fn attempt(&self, call: &Call<'_>, resend: u32) -> Result<Reply, Error> {
-        let attempt = self.metrics.attempt(call.operation);
-        let span = telemetry::Attempt::begin(path(call.operation), &self.destination, resend);
-        let form = call.form();
-        match self.wire.post(path(call.operation), form.clone()).await {
-            Ok(reply) => {
-                let status = reply.status;
-                span.end(Ok(status));
-                let (code, reply) = reply::read(reply.without_secrets_of(&form), call.order_field);
-                attempt.answered(status, code);
-                reply
-            }
-            Err(error) => {
-                attempt.failed(error.name());
-                span.end(Err(error.name()));
-                Err(match error {
-                    SendError::NotSent(cause) => {
-                        Error::new(Fault::UpstreamUnreachable).because(cause)
-                    }
-                    SendError::MaybeSent(cause) => {
-                        Error::new(Fault::UpstreamInterrupted).because(cause)
-                    }
-                })
-            }
-        }
-    }
-
-    /// How long to wait before another attempt, or `None` to leave it at this one.
-    fn pause(
-        &self,
-        seen: &Result<Reply, Error>,
-        attempt: u32,
-        bounds: &Bounds,
-    ) -> Option<Duration> {
-        let (again, retry_after) = match seen {
-            Ok(Reply::Done(_)) => return None,
-            Ok(Reply::Processing(_)) => (Again::Reads, None),
-            Err(error) => (error.fault().row().again, error.context().retry_after),
-        };
-        if !(bounds.repeats)(again) {
-            return None;
-        }
-        let failed = retry::Failed {
-            attempt,
-            left: bounds.send_until.left(),
-            retry_after,
-            jitter: rand::random(),
-        };
-        retry::decide(&self.retry, &failed).filter(|_| self.may_retry())
-    }
-
-    fn may_retry(&self) -> bool {
-        let may = self.budget.withdraw();
-        if !may {
-            self.metrics.no_budget();
-        }
-        may
-    }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("wire", &self.wire).finish_non_exhaustive()
-    }
-}
-
-impl Bounds {
-    fn of_read(deadline: Deadline) -> Self {
-        Self {
-            send_until: deadline,
-            give_up: deadline,
-            given_up: Fault::DeadlineExceeded,
-            repeats: |again| again != Again::Never,
-        }
-    }
-
-    fn of_refund(permit: &Permit, deadline: Deadline) -> Self {
-        Self {
-            send_until: deadline.min(permit.send_until()),
-            give_up: permit.send_until(),
-            given_up: Fault::UpstreamInterrupted,
-            repeats: |again| again == Again::Any,
-        }
     }
 }
 
@@ -388,60 +268,4 @@ fn text(number: Option<&Identifier>) -> &str {
 fn without_state(mut fields: Fields) -> Fields {
     fields.keep("state");
     fields
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::future::BoxFuture;
-
-    use super::params::SignedForm;
-    use super::*;
-    use crate::sandbox::credential;
-
-    /// Asks to be left alone until just before the deadline.
-    #[derive(Debug)]
-    struct Throttles;
-
-    impl Transport for Throttles {
-        fn post<'a>(
-            &'a self,
-            _: &'a str,
-            _: SignedForm,
-        ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
-            let retry_after = Some(Duration::from_micros(99_500));
-            let body = Body::Whole(r#"{"code":"R03"}"#.into());
-            Box::pin(async move { Ok(HttpReply { status: 200, retry_after, body }) })
-        }
-    }
-
-    /// A sleep ends up to a millisecond late, which was told as a call that sent nothing.
-    #[tokio::test(start_paused = true)]
-    async fn a_refund_that_was_sent_is_not_told_as_not_attempted_when_its_pause_ends_late() {
-        let config = ClientConfig {
-            wire: WireConfig {
-                base_url: "http://sunmi.invalid".parse().unwrap(),
-                connect_timeout: Duration::ZERO,
-                attempt_timeout: Duration::ZERO,
-                proxy: None,
-            },
-            retry: Policy { max_attempts: 3, base: Duration::ZERO, cap: Duration::ZERO },
-            max_in_flight: 1,
-        };
-        let credentials = Credentials::new(vec![credential()], None);
-        let client = Client::over(Box::new(Throttles), &config, credentials);
-        let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
-        let refund = Refund {
-            app_id: credential().app_id,
-            msn: id("M1"),
-            amount: 1,
-            original: OrderRef::OrderId(id("P1")),
-            order_id: id("R1"),
-            business_id: id("B1"),
-            caller: None,
-        };
-        let deadline = Deadline::after(Duration::from_millis(100));
-        let permit = Permit::of_claim(1, deadline);
-        let error = client.refund(permit, &refund, deadline).await.unwrap_err();
-        assert_eq!((error.fault(), error.context().attempts), (Fault::TooManyRequests, Some(1)));
-    }
 }
