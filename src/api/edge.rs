@@ -124,8 +124,8 @@ async fn awaited<F: Future>(
     mut method: Pin<&mut F>,
     until: Deadline,
 ) -> Option<F::Output> {
-    let place = gate.awaited().await?;
     let here_until = Deadline::after(gate.message_timeout()).min(until);
+    let place = here_until.bound(gate.awaited()).await.flatten()?;
     let answer = tokio::select! {
         biased;
         answer = here_until.bound(&mut method) => answer,
