@@ -237,7 +237,14 @@ impl Refunds {
             unwritten @ Err(_) => {
                 noted(unwritten);
                 let alone = claimed.is_surely_alone();
-                self.settle_later(claimed, answer.value.clone());
+                let record = Arc::new((claimed, answer.value.clone()));
+                self.record_later(move |ledger| {
+                    let record = Arc::clone(&record);
+                    async move {
+                        let (claimed, refunded) = &*record;
+                        ledger.settle(&claimed.refund, claimed.epoch, refunded).await
+                    }
+                });
                 if failed && !alone { Err(unknown()) } else { Ok(answer) }
             }
         }
@@ -246,14 +253,15 @@ impl Refunds {
     /// A record that failed is tried again behind the caller's back, for as long as the
     /// claim's lease may last: this evidence is not to be had again from an upstream that
     /// does not find refunds by their number.
-    fn settle_later(self, claimed: Claimed, refunded: Refunded) {
-        let tasks = self.tasks.clone();
-        let until = Deadline::after(self.times.ceiling);
-        tasks.spawn(async move {
+    fn record_later<R>(&self, record: impl Fn(Ledger) -> R + Send + 'static)
+    where
+        R: Future<Output = Result<bool, LedgerError>> + Send + 'static,
+    {
+        let (ledger, until) = (self.ledger.clone(), Deadline::after(self.times.ceiling));
+        self.tasks.spawn(async move {
             while !until.left().is_zero() {
                 tokio::time::sleep(RECORD_PAUSE.min(until.left())).await;
-                let written = self.ledger.settle(&claimed.refund, claimed.epoch, &refunded);
-                if written.await.is_ok() {
+                if record(ledger.clone()).await.is_ok() {
                     return;
                 }
             }
@@ -279,6 +287,11 @@ impl Refunds {
             Ok(false) => self.doubt(claimed, error.into_refund_outcome_unknown()).await,
             unwritten @ Err(_) => {
                 noted(unwritten);
+                let (key, epoch) = (claimed.key(), claimed.epoch);
+                self.record_later(move |ledger| {
+                    let key = key.clone();
+                    async move { ledger.refuse(&key, epoch, reason).await }
+                });
                 let alone = claimed.is_surely_alone();
                 Err(if alone { error } else { error.into_refund_outcome_unknown() })
             }

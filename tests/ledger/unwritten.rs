@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use sunmi_trade::deadline::Deadline;
 use sunmi_trade::error::{Fault, RefundOutcome};
-use sunmi_trade::ledger::{Access, Ledger, Location};
+use sunmi_trade::ledger::{Access, Key, Ledger, Location, State};
 use sunmi_trade::refund::{Begun, Refunds, Times};
 use sunmi_trade::retry::Policy;
 use sunmi_trade::sandbox::credential;
@@ -20,7 +20,7 @@ use sunmi_trade::sunmi::{
 use sunmi_trade::trade::{Refund, TradeState};
 use tokio_util::task::TaskTracker;
 
-use crate::bench::{CEILING, UPSTREAM, WINDOW, refund};
+use crate::bench::{CEILING, UPSTREAM, WINDOW, id, refund};
 use crate::scratch::Scratch;
 
 const REFUSED: &str = r#"{"code":"E20"}"#;
@@ -56,7 +56,15 @@ impl Transport for Meanwhile {
 
 /// What is told when Sunmi answers so, after so long, and the ledger does not take it.
 async fn told(answer: &'static str, passes: Duration) -> Result<TradeState, Fault> {
-    let scratch = Scratch::new();
+    told_of(&Scratch::new(), answer, passes).await.0
+}
+
+/// The same with a ledger in this folder, and the ledger.
+async fn told_of(
+    scratch: &Scratch,
+    answer: &'static str,
+    passes: Duration,
+) -> (Result<TradeState, Fault>, Ledger) {
     let path = scratch.path().join("ledger.db");
     let url = format!("sqlite://{}", path.display());
     let ledger = Ledger::open(&Location::Sqlite(path), UPSTREAM, Access::Serve).await.unwrap();
@@ -79,10 +87,31 @@ async fn told(answer: &'static str, passes: Duration) -> Result<TradeState, Faul
         settle_window: WINDOW,
         retention: WINDOW,
     };
-    let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), times);
+    let refunds = Refunds::new(Arc::new(client), ledger.clone(), TaskTracker::new(), times);
     let refund = Refund { app_id: credential().app_id, ..refund("R1") };
     let answer = refunds.refund(refund, Deadline::after(CEILING * 3), &Begun::default(), ()).await;
-    answer.map(|answer| answer.value.trade.state.unwrap()).map_err(|error| error.fault())
+    let told = answer.map(|answer| answer.value.trade.state.unwrap());
+    (told.map_err(|error| error.fault()), ledger)
+}
+
+/// Else a number that was said to be free would stay in doubt.
+#[tokio::test]
+async fn a_record_that_failed_is_made_up_for() {
+    for (answer, state) in [(REFUSED, State::NotApplied), (SUCCEEDED, State::Settled)] {
+        let scratch = Scratch::new();
+        let (_, ledger) = told_of(&scratch, answer, Duration::ZERO).await;
+        let url = format!("sqlite://{}", scratch.path().join("ledger.db").display());
+        let mut other = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("ALTER TABLE gone RENAME TO refunds").execute(&mut other).await.unwrap();
+        let key = Key { app_id: credential().app_id, order_id: id("R1") };
+        let recorded = async {
+            while ledger.row(&key).await.unwrap().state != state {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Before its lease is over, when it would be in doubt.
+        tokio::time::timeout(CEILING, recorded).await.expect("a record that is tried again");
+    }
 }
 
 #[tokio::test]
