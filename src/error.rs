@@ -31,6 +31,15 @@ pub struct SunmiWords {
     pub message: String,
 }
 
+/// How an answer that accepts a call is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It has no result.
+    WithoutData,
+    /// Its result cannot be read, or its HTTP status contradicts it.
+    Unusable,
+}
+
 /// A call that failed.
 #[derive(Debug)]
 pub struct Error {
@@ -51,6 +60,12 @@ pub struct Context {
     pub retry_after: Option<Duration>,
     /// What is wrong with the request.
     pub violations: Vec<Violation>,
+    /// Whether Sunmi said that it accepted the call, in an answer that is of no use.
+    pub accepted: Option<Accepted>,
+    /// The number of another refund that is in the way.
+    pub open_order_id: Option<String>,
+    /// What is known of the money, where that is not what the fault says.
+    outcome: Option<RefundOutcome>,
     source: Option<BoxError>,
 }
 
@@ -71,6 +86,23 @@ impl Error {
     /// A request that breaks these rules.
     pub fn invalid(violations: Vec<Violation>) -> Self {
         Self::new(Fault::RequestInvalid).with(|context| context.violations = violations)
+    }
+
+    /// The same, of a refund of which this call sent nothing: it says nothing of earlier ones.
+    #[must_use]
+    pub fn not_attempted(self) -> Self {
+        self.with(|context| context.outcome = Some(RefundOutcome::NotAttempted))
+    }
+
+    /// The same, of a refund of which it is known that no money moved under its number.
+    #[must_use]
+    pub fn not_applied(self) -> Self {
+        self.with(|context| context.outcome = Some(RefundOutcome::NotApplied))
+    }
+
+    /// What it says of the money when the call was a refund.
+    pub fn refund_outcome(&self) -> RefundOutcome {
+        self.context.outcome.unwrap_or_else(|| self.fault.refund_outcome())
     }
 
     /// Adds to what is known.
@@ -95,8 +127,8 @@ impl Error {
             http_status: self.context.http_status,
             attempts: self.context.attempts,
             retry_after: self.context.retry_after,
-            violations: Vec::new(),
-            source: None,
+            accepted: self.context.accepted,
+            ..Context::default()
         };
         Self { fault: Fault::RefundOutcomeUnknown, context: Box::new(context) }.because(self)
     }

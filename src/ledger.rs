@@ -7,11 +7,12 @@
 //! | `in_doubt` | it may have happened | evidence; a judgement: `not_applied`; a person |
 //! | `processing` | Sunmi accepted it and has not finished | found finished; a person |
 //! | `settled` | it is known, with its answer | never |
-//! | `not_applied` | it is known that no money moved | a new claim |
+//! | `not_applied` | it is known that no money moved | a new claim, once a caller was told; evidence |
 //!
-//! Every time is the database's. A claim raises `epoch`; a negative judgement is written
-//! only over the epoch and state that it was made from, a failure only over its own epoch.
-//! Evidence that a refund happened is written from any epoch and wins.
+//! A number is bound to its content for ever. A claim raises `epoch`; what says that no money
+//! moved is written only over the epoch and state that it was concluded from. Evidence that a
+//! refund happened is written over any epoch and wins. Times are the database's; the order of
+//! claims and changes is by numbers, never by a clock.
 
 use std::fmt;
 use std::fs::File;
@@ -23,14 +24,25 @@ use tokio::sync::broadcast;
 
 use crate::error::BoxError;
 use crate::metrics::{LedgerMetrics, Metrics, Pulled, Type};
-use crate::permit::Permit;
-use crate::trade::{Identifier, OrderRef, Refund, Refunded, TradeState};
+use crate::trade::{Identifier, Refund};
 
+mod claims;
+mod durability;
+mod facts;
 mod moves;
 mod open;
 mod reads;
+mod row;
 
+pub(crate) use claims::blocking;
+pub use claims::{Claim, ClaimRequest, Looked};
+pub use durability::Durability;
+pub use facts::Identity;
+pub use moves::{Said, Settled};
 pub use open::{Access, Location};
+pub use row::{
+    Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row,
+};
 
 /// The key of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,100 +92,6 @@ impl State {
     }
 }
 
-/// A row of the ledger, as it was at [`Row::now`].
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Whose refund.
-    pub key: Key,
-    /// The merchant's device.
-    pub msn: String,
-    /// How much, in minor units; absent once retention has emptied the row.
-    pub amount: Option<i64>,
-    /// The payment.
-    pub original: OrderRef,
-    /// The shop's business number.
-    pub business_id: String,
-    /// Where it is.
-    pub state: State,
-    /// Which claim it is of.
-    pub epoch: i64,
-    /// Until when its owner may send, in the database's milliseconds.
-    pub lease_until: i64,
-    /// When settled, how.
-    pub outcome: Option<TradeState>,
-    /// The recorded answer.
-    pub answer: Option<Refunded>,
-    /// When it was claimed, in the database's milliseconds.
-    pub claimed_at: i64,
-    /// When its state last changed, in the database's milliseconds.
-    pub changed_at: i64,
-    /// How often the resolver has looked at it.
-    pub looks: i64,
-    /// Who decided it, or an earlier claim of it, if a person did, and why.
-    pub decided: Option<Decision>,
-    /// Who asked for it, as far as that is known; absent once retention has emptied the row.
-    pub caller: Option<String>,
-    /// When the row was read, in the database's milliseconds.
-    pub now: i64,
-}
-
-impl Row {
-    /// Whether its owner may no longer send.
-    pub fn lease_is_over(&self) -> bool {
-        self.lease_until <= self.now
-    }
-
-    /// Whether so much time has passed since its owner could last send.
-    pub fn is_past(&self, window: Duration) -> bool {
-        self.lease_until.saturating_add(millis(window)) <= self.now
-    }
-
-    /// Whether there is an outcome to be found out.
-    pub fn is_open(&self) -> bool {
-        matches!(self.state, State::InDoubt | State::Processing)
-    }
-
-    /// Whether its outcome is known.
-    pub fn is_at_rest(&self) -> bool {
-        matches!(self.state, State::Settled | State::NotApplied)
-    }
-
-    /// The names of the request's fields in which `refund` is another one than this. None
-    /// are known of an emptied row.
-    pub fn differences(&self, refund: &Refund) -> Vec<&'static str> {
-        let Some(amount) = self.amount else { return Vec::new() };
-        let table = [
-            ("msn", self.msn == refund.msn.as_str()),
-            ("amount_minor", amount == refund.amount),
-            ("original", self.original == refund.original),
-            ("business_id", self.business_id == refund.business_id.as_str()),
-        ];
-        table.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
-    }
-}
-
-/// What a person decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// What became of an attempt to claim a refund.
-#[derive(Debug)]
-pub enum Claim {
-    /// It is the caller's to send.
-    Fresh(Permit),
-    /// It is known, with this content.
-    Known(Box<Row>),
-    /// Its number is known with other content: in these fields.
-    Differs(Vec<&'static str>),
-    /// It is not known, or known as not applied, and was not to be claimed.
-    Free,
-}
-
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("the refund ledger failed")]
@@ -200,12 +118,20 @@ type Result<T> = std::result::Result<T, LedgerError>;
 #[derive(Clone)]
 pub struct Ledger {
     pool: AnyPool,
+    dialect: Dialect,
     clock: Clock,
     /// Told of each row that this process changes.
     changes: broadcast::Sender<Key>,
     metrics: LedgerMetrics,
     /// Held while this process lives, where only one process may serve from the ledger.
     _lock: Option<Arc<File>>,
+}
+
+/// Which database's SQL a ledger speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
 /// The clock that all times of a ledger are by.
@@ -261,8 +187,8 @@ impl Ledger {
         self.pool.num_idle() == self.pool.size() as usize
     }
 
-    /// The SQL of this text, in which `{now}` is the database's time in milliseconds. No
-    /// value ever goes into the text: values are bound.
+    /// The SQL of this text, in which `{now}` is the database's time in milliseconds, and
+    /// `{change}` the number of a change. No value ever goes into the text: values are bound.
     fn sql(&self, text: &str) -> AssertSqlSafe<String> {
         let now = match &self.clock {
             Clock::Sqlite => "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)".to_owned(),
@@ -271,7 +197,7 @@ impl Ledger {
             }
             Clock::Given(now) => format!("CAST({} AS BIGINT)", now()),
         };
-        AssertSqlSafe(text.replace("{now}", &now))
+        AssertSqlSafe(text.replace("{now}", &now).replace("{change}", NEXT_CHANGE))
     }
 }
 
@@ -311,6 +237,10 @@ impl Changes {
         }
     }
 }
+
+/// The number of a change: larger than those of all changes that are committed, so larger than
+/// the row's own before. Changes that are made at once may have the same.
+const NEXT_CHANGE: &str = "(SELECT COALESCE(MAX(change), 0) + 1 FROM refunds)";
 
 /// A duration as the ledger keeps it.
 fn millis(duration: Duration) -> i64 {

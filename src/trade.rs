@@ -1,14 +1,18 @@
 //! The nouns of the domain: what is asked for and what is answered, whoever asks and
 //! whoever answers.
 
+use sha2::{Digest, Sha256};
+
 mod answers;
 mod identifiers;
+mod payment;
 
 pub use answers::{
     CardOrganization, CardTrade, CardType, Evidence, OrderType, PaymentPlatform, RefundTrade,
     Refunded, SwipeOrderType, Trade, TradeState, UnixSeconds, Unrecognized,
 };
 pub use identifiers::{AppIds, Identifier, OrderRef};
+pub use payment::{Payment, PaymentNames};
 
 /// The service's name on the wire, and the full names of its methods.
 macro_rules! service {
@@ -80,8 +84,31 @@ pub struct Refund {
     pub order_id: Identifier,
     /// The shop's business number.
     pub business_id: Identifier,
-    /// Who asks for it, as logs call them; no part of what is asked.
+    /// Whether the request named the `app_id`, or left it to the server. No part of the content.
+    pub app_id_named: bool,
+    /// Numbers of refunds of this payment whose outcome is unknown, and that its caller knows
+    /// of. No part of the content.
+    pub acknowledged: Box<[Identifier]>,
+    /// Who asks for it, as logs call them. No part of the content.
     pub caller: Option<Box<str>>,
+}
+
+impl Refund {
+    /// The SHA-256 of the content that a number is bound to, in lower-case hex: device, amount,
+    /// original and business number. Each part stands with its length, so that no two contents
+    /// run together alike.
+    pub fn content_hash(&self) -> String {
+        let (kind, original) = self.original.named();
+        let amount = self.amount.to_string();
+        let parts =
+            [self.msn.as_str(), &amount, kind, original.as_str(), self.business_id.as_str()];
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hex::encode(hash.finalize())
+    }
 }
 
 /// Asks for a card trade; at least one of its two numbers is there.

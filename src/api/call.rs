@@ -122,7 +122,7 @@ impl Call {
         let _ = self.0.about.set(request.into());
     }
 
-    /// Whether a refund may have been sent.
+    /// Who says whether its refund may have been sent.
     pub(super) fn begun(&self) -> &Begun {
         &self.0.begun
     }
@@ -180,7 +180,7 @@ impl Call {
             reason: Some(row.reason),
             sunmi_code: context.sunmi.as_ref().map(|words| code_for_log(&words.code).to_owned()),
             attempts: context.attempts,
-            outcome: Some(error.fault().refund_outcome().into()),
+            outcome: Some(error.refund_outcome().into()),
             error: Some(Chain(error).to_string()),
         });
         status(error, self.0.operation, &self.0.origin.request_id)
@@ -189,9 +189,9 @@ impl Call {
     /// The status of a call that its method did not answer.
     pub(super) fn unanswered(&self, error: Error) -> Status {
         let error = error.with(|context| context.attempts = None);
-        match self.0.begun.get() {
-            true => self.refuse(&error.into_refund_outcome_unknown()),
-            false => self.refuse(&error),
+        match self.0.begun.abandon() {
+            true => self.refuse(&error.not_attempted()),
+            false => self.refuse(&error.into_refund_outcome_unknown()),
         }
     }
 

@@ -11,6 +11,9 @@ use crate::trade::{
     UnixSeconds,
 };
 
+/// So many open refunds can be acknowledged at most.
+const MAX_ACKNOWLEDGED: usize = 100;
+
 /// Reads a request field by field and collects what is wrong with it.
 #[derive(Default)]
 struct Reader {
@@ -42,6 +45,16 @@ impl Reader {
 
     fn identifier(&mut self, field: &'static str, text: String) -> Option<Identifier> {
         Identifier::parse(text).or_else(|| self.fault(field, Identifier::RULE))
+    }
+
+    fn acknowledged(&mut self, numbers: Vec<String>) -> Option<Box<[Identifier]>> {
+        let field = "acknowledged_open_order_ids";
+        if numbers.len() > MAX_ACKNOWLEDGED {
+            return self.fault(field, "must be at most 100 numbers");
+        }
+        let numbers: Vec<_> =
+            numbers.into_iter().map(|number| self.identifier(field, number)).collect();
+        numbers.into_iter().collect()
     }
 
     fn app_id(&mut self, id: Option<&Identifier>, rule: &'static str) -> Option<Identifier> {
@@ -112,6 +125,8 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
     let order_id = reader.required("order_id", request.order_id);
     reader.check(!same_number, "order_id", "must differ from ori_order_id");
     let business_id = reader.required("business_id", request.business_id);
+    let acknowledged = reader.acknowledged(request.acknowledged_open_order_ids);
+    let app_id_named = !request.app_id.is_empty();
     let refund = (|| {
         Some(Refund {
             app_id: app_id?,
@@ -120,6 +135,8 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
             original: original?,
             order_id: order_id?,
             business_id: business_id?,
+            app_id_named,
+            acknowledged: acknowledged?,
             caller: None,
         })
     })();

@@ -96,6 +96,9 @@ fn error_info(error: &Error, operation: Operation) -> rpc::ErrorInfo {
     if let Some(outcome) = outcome(error, operation) {
         metadata.insert("refundOutcome".to_owned(), outcome.name().to_owned());
     }
+    if let Some(open) = &context.open_order_id {
+        metadata.insert("openOrderId".to_owned(), open.clone());
+    }
     rpc::ErrorInfo {
         reason: error.fault().row().reason.to_owned(),
         domain: DOMAIN.to_owned(),
@@ -121,7 +124,7 @@ fn bad_request(violations: &[Violation]) -> rpc::BadRequest {
 
 /// What is known of the money, if this was about any.
 fn outcome(error: &Error, operation: Operation) -> Option<RefundOutcome> {
-    (operation == Operation::Refund).then(|| error.fault().refund_outcome())
+    (operation == Operation::Refund).then(|| error.refund_outcome())
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
@@ -144,6 +147,7 @@ fn next_step(step: NextStep) -> pb::NextStep {
         NextStep::FixRequest => pb::NextStep::FixRequest,
         NextStep::Retry => pb::NextStep::Retry,
         NextStep::RepeatSameRefund => pb::NextStep::RepeatSameRefund,
+        NextStep::ResolveOpenRefund => pb::NextStep::ResolveOpenRefund,
         NextStep::FixMerchantAccount => pb::NextStep::FixMerchantAccount,
         NextStep::FixDeployment => pb::NextStep::FixDeployment,
         NextStep::AskSunmi => pb::NextStep::AskSunmi,

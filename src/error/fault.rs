@@ -39,10 +39,11 @@ impl Code {
 /// What a fault of a refund call says of the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRefund {
-    /// A refusal: no money moved.
+    /// A refusal of the account or the deployment, which any copy of the request would have met
+    /// alike, or nothing was sent: no money moved.
     NotApplied,
-    /// A refusal that the second execution of one refund would get too: look for the
-    /// refund first. Not found, no money moved.
+    /// A refusal of the trade, which the second copy of an executed request would get too: no
+    /// money moved, once looks bear it out.
     Look,
     /// This call sent nothing; of earlier calls it says nothing.
     NotAttempted,
@@ -57,7 +58,7 @@ pub enum Again {
     Never,
     /// Reads; a refund may have been processed.
     Reads,
-    /// Reads and refunds: the request was surely not processed.
+    /// Reads and refunds: no connection was made, so nothing was sent.
     Any,
 }
 
@@ -68,6 +69,7 @@ pub enum NextStep {
     FixRequest,
     Retry,
     RepeatSameRefund,
+    ResolveOpenRefund,
     FixMerchantAccount,
     FixDeployment,
     AskSunmi,
@@ -80,6 +82,7 @@ impl NextStep {
             Self::FixRequest => "FIX_REQUEST",
             Self::Retry => "RETRY",
             Self::RepeatSameRefund => "REPEAT_SAME_REFUND",
+            Self::ResolveOpenRefund => "RESOLVE_OPEN_REFUND",
             Self::FixMerchantAccount => "FIX_MERCHANT_ACCOUNT",
             Self::FixDeployment => "FIX_DEPLOYMENT",
             Self::AskSunmi => "ASK_SUNMI",
@@ -151,6 +154,7 @@ pub enum Fault {
     Overloaded,
     LedgerUnavailable,
     RefundOrderIdReused,
+    RefundInFlight,
     RefundNotApplied,
     RefundOutcomeUnknown,
     CallerUnauthenticated,
@@ -160,7 +164,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, in the order of the table.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::ServiceUnavailable,
         Self::InsufficientAuthorization,
         Self::ParameterMissing,
@@ -201,6 +205,7 @@ impl Fault {
         Self::Overloaded,
         Self::LedgerUnavailable,
         Self::RefundOrderIdReused,
+        Self::RefundInFlight,
         Self::RefundNotApplied,
         Self::RefundOutcomeUnknown,
         Self::CallerUnauthenticated,
@@ -231,37 +236,38 @@ impl Fault {
             Self::MerchantNotFound => row("MERCHANT_NOT_FOUND", FailedPrecondition, NotApplied, Never, FixMerchantAccount, "the merchant does not exist at Sunmi"),
             Self::SignatureRejected => row("SIGNATURE_REJECTED", Internal, NotApplied, Never, FixDeployment, "Sunmi rejected the signature: the app key is wrong"),
             Self::OrderNumberIllegal => row("ORDER_NUMBER_ILLEGAL", InvalidArgument, Look, Never, FixRequest, "Sunmi finds the order number illegal"),
-            Self::OrderNotFound => row("ORDER_NOT_FOUND", NotFound, NotApplied, Never, FixRequest, "Sunmi knows no such order"),
-            Self::TransactionNotSupported => row("TRANSACTION_NOT_SUPPORTED", FailedPrecondition, NotApplied, Never, FixRequest, "the transaction does not support this call"),
+            Self::OrderNotFound => row("ORDER_NOT_FOUND", NotFound, Look, Never, FixRequest, "Sunmi knows no such order"),
+            Self::TransactionNotSupported => row("TRANSACTION_NOT_SUPPORTED", FailedPrecondition, Look, Never, FixRequest, "the transaction does not support this call"),
             Self::RefundAmountWrong => row("REFUND_AMOUNT_WRONG", FailedPrecondition, Look, Never, FixRequest, "the refund amount is wrong; it may exceed what is left to refund"),
             Self::DeviceLacksAlipayAuthorization => row("DEVICE_LACKS_ALIPAY_AUTHORIZATION", FailedPrecondition, NotApplied, Never, FixMerchantAccount, "the device has no Alipay authorization"),
             Self::AlipayAuthorizationMissing => row("ALIPAY_AUTHORIZATION_MISSING", FailedPrecondition, NotApplied, Never, FixMerchantAccount, "there is no Alipay authorization"),
             Self::MerchantIllegal => row("MERCHANT_ILLEGAL", PermissionDenied, NotApplied, Never, FixMerchantAccount, "Sunmi finds the merchant illegal"),
             Self::ParameterRequired => row("PARAMETER_REQUIRED", InvalidArgument, NotApplied, Never, FixRequest, "Sunmi requires a parameter that is missing"),
             Self::ServerParameterRequired => row("PARAMETER_REQUIRED", Internal, NotApplied, Never, FixDeployment, "Sunmi requires a parameter that this server makes"),
-            Self::NotARefundOrder => row("NOT_A_REFUND_ORDER", FailedPrecondition, NotApplied, Never, FixRequest, "the order is not a refund order"),
+            Self::NotARefundOrder => row("NOT_A_REFUND_ORDER", FailedPrecondition, Look, Never, FixRequest, "the order is not a refund order"),
             Self::AlipayRefundCallFailed => row("ALIPAY_REFUND_CALL_FAILED", Unavailable, OnRefund::Unknown, Reads, Retry, "Sunmi's call to Alipay failed"),
             Self::ParameterMalformed => row("PARAMETER_MALFORMED", InvalidArgument, NotApplied, Never, FixRequest, "Sunmi finds a parameter malformed"),
             Self::VendorIllegal => row("VENDOR_ILLEGAL", PermissionDenied, NotApplied, Never, FixDeployment, "Sunmi finds the software vendor, package or device illegal"),
             Self::IpIllegal => row("IP_ILLEGAL", Internal, NotApplied, Never, FixDeployment, "Sunmi does not admit this server's IP address"),
-            Self::TooManyRequests => row("TOO_MANY_REQUESTS", ResourceExhausted, NotApplied, Any, Retry, "Sunmi asks for fewer requests"),
+            Self::TooManyRequests => row("TOO_MANY_REQUESTS", ResourceExhausted, Look, Reads, Retry, "Sunmi asks for fewer requests"),
             Self::SystemError => row("SYSTEM_ERROR", Unavailable, OnRefund::Unknown, Reads, Retry, "an error inside Sunmi"),
             Self::PaymentChannelNotOpened => row("PAYMENT_CHANNEL_NOT_OPENED", FailedPrecondition, NotApplied, Never, FixMerchantAccount, "the merchant has not opened this payment channel"),
             Self::TransactionInvalid => row("TRANSACTION_INVALID", FailedPrecondition, Look, Never, FixRequest, "the transaction is invalid"),
-            Self::SameDayPartialRefundNotSupported => row("SAME_DAY_PARTIAL_REFUND_NOT_SUPPORTED", FailedPrecondition, NotApplied, Never, FixRequest, "a trade of the same day cannot be refunded in part"),
+            Self::SameDayPartialRefundNotSupported => row("SAME_DAY_PARTIAL_REFUND_NOT_SUPPORTED", FailedPrecondition, Look, Never, FixRequest, "a trade of the same day cannot be refunded in part"),
             Self::SunmiCodeUnrecognized => row("SUNMI_CODE_UNRECOGNIZED", Code::Unknown, OnRefund::Unknown, Never, AskSunmi, "Sunmi answered a code that this version does not know"),
             Self::RequestInvalid => row("REQUEST_INVALID", InvalidArgument, NotAttempted, Never, FixRequest, "the request breaks a rule; see the field violations"),
             Self::UpstreamUnreachable => row("UPSTREAM_UNREACHABLE", Unavailable, NotApplied, Any, Retry, "no connection to Sunmi could be made; nothing was sent"),
             Self::UpstreamInterrupted => row("UPSTREAM_INTERRUPTED", Unavailable, OnRefund::Unknown, Reads, Retry, "the call to Sunmi broke off, or its answer did not come in time"),
             Self::UpstreamHttpUnavailable => row("UPSTREAM_HTTP_ERROR", Unavailable, OnRefund::Unknown, Reads, Retry, "Sunmi answered an HTTP server error"),
             Self::UpstreamHttpThrottled => row("UPSTREAM_HTTP_ERROR", ResourceExhausted, OnRefund::Unknown, Reads, Retry, "Sunmi answered HTTP 429, too many requests"),
-            Self::UpstreamHttpRefused => row("UPSTREAM_HTTP_ERROR", Internal, NotApplied, Never, FixDeployment, "Sunmi refused the HTTP request"),
+            Self::UpstreamHttpRefused => row("UPSTREAM_HTTP_ERROR", Internal, OnRefund::Unknown, Never, FixDeployment, "Sunmi refused the HTTP request"),
             Self::UpstreamHttpOther => row("UPSTREAM_HTTP_ERROR", Internal, OnRefund::Unknown, Never, FixDeployment, "Sunmi answered an HTTP status that it should not"),
             Self::UpstreamReplyUnreadable => row("UPSTREAM_REPLY_UNREADABLE", Internal, OnRefund::Unknown, Never, AskSunmi, "Sunmi's answer could not be read"),
             Self::DeadlineExceeded => row("DEADLINE_EXCEEDED", Code::DeadlineExceeded, NotAttempted, Never, Retry, "the deadline left no time to finish"),
             Self::Overloaded => row("OVERLOADED", ResourceExhausted, NotAttempted, Never, Retry, "this server has too many calls under way; nothing was sent"),
             Self::LedgerUnavailable => row("LEDGER_UNAVAILABLE", Unavailable, NotAttempted, Never, RepeatSameRefund, "the refund ledger could not be written; nothing was sent"),
             Self::RefundOrderIdReused => row("REFUND_ORDER_ID_REUSED", FailedPrecondition, NotAttempted, Never, FixRequest, "this order_id was used for a refund with other content"),
+            Self::RefundInFlight => row("REFUND_IN_FLIGHT", FailedPrecondition, NotAttempted, Never, ResolveOpenRefund, "another refund of this payment is open: its outcome is not known yet"),
             Self::RefundNotApplied => row("REFUND_NOT_APPLIED", Aborted, NotApplied, Never, RepeatSameRefund, "an earlier attempt is now known not to have moved money"),
             Self::RefundOutcomeUnknown => row("REFUND_OUTCOME_UNKNOWN", Code::Unknown, OnRefund::Unknown, Never, RepeatSameRefund, "it is not known whether the refund happened"),
             Self::CallerUnauthenticated => row("CALLER_UNAUTHENTICATED", Unauthenticated, NotAttempted, Never, FixDeployment, "the caller is not authenticated"),
@@ -284,14 +290,21 @@ impl Fault {
                 | Self::UpstreamHttpThrottled
                 | Self::Overloaded
                 | Self::LedgerUnavailable
+                | Self::RefundInFlight
                 | Self::RefundOutcomeUnknown
         )
     }
 
-    /// What an error with this fault says of the money when the call was a refund.
+    /// The fault that has this reason in the contract; the first one, where several share it.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.row().reason == reason)
+    }
+
+    /// What an error with this fault says of the money when the call was a refund, unless more
+    /// is known.
     pub fn refund_outcome(self) -> RefundOutcome {
         match self.row().on_refund {
-            // Said only after the look found nothing.
+            // Said only after looks bore it out.
             OnRefund::NotApplied | OnRefund::Look => RefundOutcome::NotApplied,
             OnRefund::NotAttempted => RefundOutcome::NotAttempted,
             OnRefund::Unknown => RefundOutcome::Unknown,

@@ -5,192 +5,234 @@ use std::time::Duration;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, FromRow, Row as _};
-use tokio::time::Instant;
 
-use super::{Claim, Decision, Key, Ledger, LedgerError, Result, Row, State, millis};
-use crate::deadline::Deadline;
+use super::{Decision, Doubt, Key, Ledger, Result, Row, State, millis};
 use crate::metrics::Work;
-use crate::permit::Permit;
 use crate::telemetry::shown;
-use crate::trade::{Refund, Refunded, TradeState};
+use crate::trade::{Refunded, TradeState};
 
-/// Beyond the ceiling, so that a lease is never over while its owner may still send.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// What Sunmi said of a refund that is in doubt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// An answer that is believed once looks bear it out.
+    pub answer: Option<&'a Refunded>,
+    /// Whether it said that it accepted something.
+    pub accepted: bool,
+}
 
-/// So often a claim is tried again when others change the row meanwhile.
-const CLAIM_TRIES: u32 = 16;
+/// What became of a record that a refund ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was written.
+    Written,
+    /// It was settled so before.
+    Already,
+    /// It was not written: the row says otherwise, by now or for good.
+    Otherwise,
+}
 
 impl Ledger {
-    /// Claims a refund: durably, before anything is sent. Its owner may send until `ceiling`
-    /// has passed, by its own clock, since before the claim.
-    pub async fn claim(&self, refund: &Refund, ceiling: Duration) -> Result<Claim> {
-        self.metrics.measure(Work::Claim, self.try_claim(refund, ceiling)).await
+    /// Records that a refund succeeded: over any epoch, and over all but what is settled already.
+    /// Over what a caller was told not to have been applied, or is settled as failed, it is a
+    /// contradiction, which is kept, counted and logged.
+    pub async fn settle(&self, key: &Key, answer: &Refunded) -> Result<Settled> {
+        self.metrics.measure(Work::Settle, self.try_settle(key, answer)).await
     }
 
-    async fn try_claim(&self, refund: &Refund, ceiling: Duration) -> Result<Claim> {
-        // Before the claim, so that the owner's time is over before its lease is.
-        let send_until = Deadline::at(Instant::now() + ceiling);
-        let lease = millis(ceiling + LEASE_MARGIN);
-        for _ in 0..CLAIM_TRIES {
-            if self.insert(refund, lease).await? {
-                return Ok(self.fresh(refund, 1, send_until));
-            }
-            let Some(row) = self.read(&Key::of(refund)).await? else { continue };
-            if row.state != State::NotApplied {
-                return Ok(known(row, refund));
-            }
-            if self.claim_again(refund, row.epoch, lease).await? {
-                return Ok(self.fresh(refund, row.epoch + 1, send_until));
-            }
-        }
-        Err(LedgerError::new("others kept changing the row"))
-    }
-
-    /// Like [`Self::claim`], but claims nothing.
-    pub async fn recall(&self, refund: &Refund) -> Result<Claim> {
-        match self.read(&Key::of(refund)).await? {
-            Some(row) if row.state != State::NotApplied => Ok(known(row, refund)),
-            Some(_) | None => Ok(Claim::Free),
-        }
-    }
-
-    fn fresh(&self, refund: &Refund, epoch: i64, send_until: Deadline) -> Claim {
-        self.announce(&Key::of(refund), epoch, State::Claimed, "claim");
-        Claim::Fresh(Permit::of_claim(epoch, send_until))
-    }
-
-    async fn insert(&self, refund: &Refund, lease: i64) -> Result<bool> {
-        self.change(
-            bind_refund(
-                sqlx::query(self.sql(
-                    "INSERT INTO refunds (app_id, order_id, msn, amount, original_kind, original, \
-                     business_id, state, epoch, lease_until, claimed_at, changed_at, look_at, looks, \
-                     caller) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 'claimed', 1, {now} + $8, {now}, {now}, \
-                     {now} + $8, 0, $9) ON CONFLICT DO NOTHING",
-                )),
-                refund,
-            )
-            .bind(lease)
-            .bind(refund.caller.as_deref().map(str::to_owned)),
-        )
-        .await
-    }
-
-    async fn claim_again(&self, refund: &Refund, epoch: i64, lease: i64) -> Result<bool> {
-        self.change(
-            bind_refund(
-                sqlx::query(self.sql(
-                    "UPDATE refunds SET msn = $3, amount = $4, original_kind = $5, original = $6, \
-                     business_id = $7, state = 'claimed', epoch = epoch + 1, \
-                     lease_until = {now} + $8, answer = NULL, outcome = NULL, \
-                     claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0, \
-                     caller = $10 \
-                     WHERE app_id = $1 AND order_id = $2 AND epoch = $9 AND state = 'not_applied'",
-                )),
-                refund,
-            )
-            .bind(lease)
-            .bind(epoch)
-            .bind(refund.caller.as_deref().map(str::to_owned)),
-        )
-        .await
-    }
-
-    /// Records how a refund ended. Evidence that it happened is written from any epoch, and
-    /// wins over all but what is settled already; that it failed, only over its own claim.
-    /// False if it was not written.
-    pub async fn settle(&self, refund: &Refund, epoch: i64, answer: &Refunded) -> Result<bool> {
-        self.metrics.measure(Work::Settle, self.try_settle(refund, epoch, answer)).await
-    }
-
-    async fn try_settle(&self, refund: &Refund, epoch: i64, answer: &Refunded) -> Result<bool> {
-        let outcome = match answer.trade.state {
-            Some(TradeState::Failed) => "FAILED",
-            _ => "SUCCEEDED",
-        };
-        let changed = self
-            .change(
-                bind_refund(
-                    sqlx::query(self.sql(
-                        "UPDATE refunds SET msn = $3, amount = $4, original_kind = $5, \
-                         original = $6, business_id = $7, state = 'settled', outcome = $8, \
-                         answer = $9, changed_at = {now} \
-                         WHERE app_id = $1 AND order_id = $2 AND state <> 'settled' \
-                         AND ($8 <> 'FAILED' OR epoch = $10)",
-                    )),
-                    refund,
-                )
-                .bind(outcome)
-                .bind(serde_json::to_string(answer)?)
-                .bind(epoch),
-            )
-            .await?;
-        if changed {
-            self.announce(&Key::of(refund), epoch, State::Settled, outcome);
-        }
-        Ok(changed)
-    }
-
-    /// Records that Sunmi accepted a refund and has not finished.
-    pub async fn processing(&self, key: &Key, epoch: i64, answer: &Refunded) -> Result<bool> {
+    async fn try_settle(&self, key: &Key, answer: &Refunded) -> Result<Settled> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'processing', answer = $4, changed_at = {now}, \
-             look_at = {now} WHERE app_id = $1 AND order_id = $2 AND epoch = $3 \
-             AND state IN ('claimed', 'in_doubt')",
+            "UPDATE refunds SET state = 'settled', outcome = 'SUCCEEDED', answer = $3, \
+             accepted = 1, person = 0, changed_at = {now}, change = {change}, \
+             disputed = CASE WHEN told = 1 THEN $4 ELSE disputed END \
+             WHERE app_id = $1 AND order_id = $2 AND state <> 'settled' \
+             RETURNING epoch, told, disputed",
+        );
+        let written = of_key(sql, key)
+            .bind(serde_json::to_string(answer)?)
+            .bind("it succeeded after a caller was told that it was not applied")
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(written) = written else {
+            return match self.row(key).await?.outcome {
+                Some(TradeState::Failed) => {
+                    self.dispute(key, "Sunmi has it as succeeded, after it failed").await?;
+                    Ok(Settled::Otherwise)
+                }
+                _ => Ok(Settled::Already),
+            };
+        };
+        self.announce(key, written.try_get("epoch")?, State::Settled, "SUCCEEDED");
+        if written.try_get::<i64, _>("told")? != 0 {
+            self.contradicted(key, "it succeeded after a caller was told that it was not applied");
+        }
+        Ok(Settled::Written)
+    }
+
+    /// Records that the refund of this claim failed. Over one that succeeded it is a contradiction.
+    pub async fn fail(&self, key: &Key, epoch: i64, answer: &Refunded) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET state = 'settled', outcome = 'FAILED', answer = $4, person = 0, \
+             changed_at = {now}, change = {change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state <> 'settled'",
         );
         let query = of_epoch(sql, key, epoch).bind(serde_json::to_string(answer)?);
-        self.moved(query, key, epoch, (State::Processing, "accepted")).await
+        let written = self.moved(query, key, epoch, (State::Settled, "FAILED")).await?;
+        if !written && self.row(key).await?.has_succeeded() {
+            self.dispute(key, "Sunmi has it as failed, after it succeeded").await?;
+        }
+        Ok(written)
     }
 
-    /// Records that the refund of this claim may have happened.
-    pub async fn doubt(&self, key: &Key, epoch: i64) -> Result<bool> {
+    /// Records that Sunmi accepted a refund and has not finished: over any epoch. Over what is
+    /// settled as failed, or what a caller was told not to have been applied, it is a
+    /// contradiction.
+    pub async fn processing(&self, key: &Key, answer: &Refunded) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, look_at = {now} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'claimed'",
+            "UPDATE refunds SET state = 'processing', answer = $3, accepted = 1, person = 0, \
+             changed_at = {now}, change = {change}, look_at = {now}, \
+             disputed = CASE WHEN told = 1 THEN $4 ELSE disputed END \
+             WHERE app_id = $1 AND order_id = $2 \
+             AND state IN ('claimed', 'in_doubt', 'not_applied') RETURNING epoch, told",
         );
-        self.moved(of_epoch(sql, key, epoch), key, epoch, (State::InDoubt, "no answer")).await
+        let why = "Sunmi accepted it after a caller was told that it was not applied";
+        let query = of_key(sql, key).bind(serde_json::to_string(answer)?).bind(why);
+        let written = query.fetch_optional(&self.pool);
+        let Some(written) = self.metrics.measure(Work::Move, written).await? else {
+            if self.row(key).await?.outcome == Some(TradeState::Failed) {
+                self.dispute(key, "Sunmi has it as accepted, after it failed").await?;
+            }
+            return Ok(false);
+        };
+        self.announce(key, written.try_get("epoch")?, State::Processing, "accepted");
+        if written.try_get::<i64, _>("told")? != 0 {
+            self.contradicted(key, why);
+        }
+        Ok(true)
     }
 
-    /// Records that this claim's lease ran out without an answer.
+    /// Records that the refund of this claim may have happened, and what led there. `answer` is
+    /// what Sunmi answered, where that is believed once looks bear it out; `accepted`, that Sunmi
+    /// said that it accepted something.
+    pub async fn doubt(&self, key: &Key, epoch: i64, doubt: &Doubt, said: Said<'_>) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET state = 'in_doubt', doubt = $4, answer = $5, \
+             accepted = CASE WHEN $6 = 1 THEN 1 ELSE accepted END, \
+             changed_at = {now}, change = {change}, look_at = {now} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state IN ('claimed', 'in_doubt')",
+        );
+        let query = of_epoch(sql, key, epoch)
+            .bind(serde_json::to_string(doubt)?)
+            .bind(said.answer.map(serde_json::to_string).transpose()?)
+            .bind(i64::from(said.accepted));
+        self.moved(query, key, epoch, (State::InDoubt, &doubt.why)).await
+    }
+
+    /// Records that this claim's owner may no longer send, and left no answer. That is so once its
+    /// lease is over by the ledger's clock, or was for as long as a lease by this process's own.
     pub async fn expire(&self, key: &Key, epoch: i64) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, look_at = {now} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'claimed' \
-             AND lease_until <= {now}",
+            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {change}, \
+             look_at = {now} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'claimed'",
         );
         self.moved(of_epoch(sql, key, epoch), key, epoch, (State::InDoubt, "lease over")).await
     }
 
-    /// Records, for the owner of a claim, that nothing was executed under it.
-    pub async fn refuse(&self, key: &Key, epoch: i64, why: &'static str) -> Result<bool> {
+    /// Records, of a number that was not applied, that something was found under it that proves
+    /// nothing: nothing more is sent until that is known.
+    pub async fn reopen(&self, key: &Key, epoch: i64, doubt: &Doubt) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'not_applied', changed_at = {now} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'claimed'",
+            "UPDATE refunds SET state = 'in_doubt', doubt = $4, lease_until = {now}, \
+             changed_at = {now}, change = {change}, look_at = {now} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
         );
-        self.moved(of_epoch(sql, key, epoch), key, epoch, (State::NotApplied, why)).await
+        let query = of_epoch(sql, key, epoch).bind(serde_json::to_string(doubt)?);
+        self.moved(query, key, epoch, (State::InDoubt, &doubt.why)).await
     }
 
-    /// Records the judgement that a refund in doubt never happened: unless the window since
-    /// its lease is not over, or another refund of the same payment could be sent or was
-    /// settled within it, whose effect on the payment's total could be mistaken for this
-    /// one's.
-    pub async fn judge_not_applied(&self, row: &Row, window: Duration) -> Result<bool> {
-        let (kind, original) = row.original.named();
+    /// Records that a refusal is believed: no money moved under this claim. `told` is whether the
+    /// caller whose claim it is waits to be told.
+    pub async fn refuse(&self, key: &Key, epoch: i64, doubt: &Doubt, told: bool) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'not_applied', changed_at = {now} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'in_doubt' \
-             AND lease_until + $4 <= {now} AND NOT EXISTS ( \
-                 SELECT 1 FROM refunds AS other WHERE other.app_id = $1 \
-                 AND other.original_kind = $5 AND other.original = $6 AND other.order_id <> $2 \
-                 AND (other.state = 'claimed' OR other.lease_until + $4 > {now} \
-                      OR (other.state = 'settled' AND other.changed_at + $4 > {now})))",
+            "UPDATE refunds SET state = 'not_applied', doubt = $4, told = $5, answer = NULL, \
+             person = 0, changed_at = {now}, change = {change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state IN ('claimed', 'in_doubt')",
         );
-        let query = of_epoch(sql, &row.key, row.epoch)
-            .bind(millis(window))
-            .bind(kind)
-            .bind(original.as_str().to_owned());
+        let query = of_epoch(sql, key, epoch)
+            .bind(serde_json::to_string(doubt)?)
+            .bind(i64::from(told));
+        self.moved(query, key, epoch, (State::NotApplied, &doubt.why)).await
+    }
+
+    /// Records that the claim of this id was given back: nothing was sent under it, and nothing
+    /// will be. False if there is no such claim any more.
+    pub async fn give_back(&self, key: &Key, id: &str, why: &str) -> Result<bool> {
+        let doubt = Doubt { why: why.to_owned(), ..Doubt::default() };
+        let sql = self.sql(
+            "UPDATE refunds SET state = 'not_applied', doubt = $4, told = 1, \
+             changed_at = {now}, change = {change} \
+             WHERE app_id = $1 AND order_id = $2 AND claim_id = $3 \
+             AND state IN ('claimed', 'in_doubt') RETURNING epoch",
+        );
+        let query = of_key(sql, key).bind(id.to_owned()).bind(serde_json::to_string(&doubt)?);
+        let written = self.metrics.measure(Work::Move, query.fetch_optional(&self.pool)).await?;
+        if let Some(written) = &written {
+            self.announce(key, written.try_get("epoch")?, State::NotApplied, why);
+        }
+        Ok(written.is_some())
+    }
+
+    /// Records the judgement that a refund in doubt never happened. Nobody is told yet. Neither a
+    /// refund that Sunmi ever accepted nor one whose window is not over can be judged so.
+    pub async fn judge_not_applied(&self, row: &Row, window: Duration) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET state = 'not_applied', told = 0, answer = NULL, \
+             changed_at = {now}, change = {change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'in_doubt' \
+             AND accepted = 0 AND lease_until + $4 <= {now}",
+        );
+        let query = of_epoch(sql, &row.key, row.epoch).bind(millis(window));
         self.moved(query, &row.key, row.epoch, (State::NotApplied, "two witnesses")).await
+    }
+
+    /// Records that a caller is told that the refund of this claim was not applied. False if it
+    /// is not so any more; true, too, if another was told before.
+    pub async fn tell(&self, key: &Key, epoch: i64) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET told = 1, change = {change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
+        );
+        let query = of_epoch(sql, key, epoch);
+        self.metrics.measure(Work::Move, self.change(query)).await
+    }
+
+    /// Records that only a person can settle a refund that is open.
+    pub async fn needs_person(&self, key: &Key, epoch: i64) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET person = 1 WHERE app_id = $1 AND order_id = $2 AND epoch = $3 \
+             AND state IN ('in_doubt', 'processing') AND person = 0",
+        );
+        self.metrics.measure(Work::Move, self.change(of_epoch(sql, key, epoch))).await
+    }
+
+    /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.
+    pub async fn dispute(&self, key: &Key, why: &str) -> Result<()> {
+        let sql =
+            self.sql("UPDATE refunds SET disputed = $3 WHERE app_id = $1 AND order_id = $2");
+        self.change(of_key(sql, key).bind(why.to_owned())).await?;
+        self.contradicted(key, why);
+        Ok(())
+    }
+
+    fn contradicted(&self, key: &Key, why: &str) {
+        self.metrics.contradiction();
+        let refund = shown(key.order_id.as_str());
+        tracing::error!(
+            app_id = key.app_id.as_str(),
+            refund = refund.as_deref(),
+            why,
+            "Sunmi contradicts what is recorded of a refund"
+        );
     }
 
     /// Records what a person decided of a refund that is not settled, over the row that the
@@ -202,9 +244,10 @@ impl Ledger {
         decision: &Decision,
     ) -> Result<bool> {
         let state = if answer.is_some() { State::Settled } else { State::NotApplied };
+        // The person is no caller: the next one that asks is told.
         let sql = self.sql(
             "UPDATE refunds SET state = $5, outcome = $6, answer = $7, decided_by = $8, \
-             decided_why = $9, changed_at = {now} \
+             decided_why = $9, told = 0, person = 0, changed_at = {now}, change = {change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = $4",
         );
         let query = of_epoch(sql, &row.key, row.epoch)
@@ -233,10 +276,12 @@ impl Ledger {
     /// the answer all but its evidence, which is what its text ends with. The key and the
     /// outcome stay, because an old number must never be executed again; the payment, because
     /// a settle window may be longer than the retention, and judgements look for other refunds
-    /// of it; and what a person decided, because nothing else tells why.
+    /// of it; the hash of the content, so that another content is told from it; and what a person
+    /// decided, because nothing else tells why.
     pub async fn purge(&self, retention: Duration) -> Result<u64> {
         let sql = self.sql(
             r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', caller = NULL,
+                 payment_then = NULL, doubt = NULL, change = {change},
                  answer = CASE
                  WHEN answer LIKE '%,"evidence":"Query"}' THEN '{"trade":{},"evidence":"Query"}'
                  WHEN answer LIKE '%,"evidence":"Operator"}'
@@ -253,8 +298,8 @@ impl Ledger {
     /// Puts all claimed refunds in doubt.
     pub(super) async fn doubt_all_claimed(&self) -> Result<()> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, look_at = {now} \
-             WHERE state = 'claimed' RETURNING app_id, order_id, epoch",
+            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {change}, \
+             look_at = {now} WHERE state = 'claimed' RETURNING app_id, order_id, epoch",
         );
         for row in sqlx::query(sql).fetch_all(&self.pool).await? {
             let key = Key::from_row(&row)?;
@@ -263,7 +308,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn moved(
+    pub(super) async fn moved(
         &self,
         query: Query<'_, Any, AnyArguments>,
         key: &Key,
@@ -282,7 +327,7 @@ impl Ledger {
     }
 
     /// One event for each change of state, for operators and for those who wait for it.
-    fn announce(&self, key: &Key, epoch: i64, state: State, why: &str) {
+    pub(super) fn announce(&self, key: &Key, epoch: i64, state: State, why: &str) {
         tracing::info!(
             app_id = key.app_id.as_str(),
             refund = shown(key.order_id.as_str()).as_deref(),
@@ -296,34 +341,14 @@ impl Ledger {
     }
 }
 
-/// The row of this number, if it has this content.
-fn known(row: Row, refund: &Refund) -> Claim {
-    match row.differences(refund) {
-        fields if fields.is_empty() => Claim::Known(Box::new(row)),
-        fields => Claim::Differs(fields),
-    }
-}
-
-/// Binds the key as $1 and $2, and the content as $3 to $7.
-fn bind_refund<'q>(
-    query: Query<'q, Any, AnyArguments>,
-    refund: &Refund,
-) -> Query<'q, Any, AnyArguments> {
-    let (kind, original) = refund.original.named();
-    query
-        .bind(refund.app_id.as_str().to_owned())
-        .bind(refund.order_id.as_str().to_owned())
-        .bind(refund.msn.as_str().to_owned())
-        .bind(refund.amount)
-        .bind(kind)
-        .bind(original.as_str().to_owned())
-        .bind(refund.business_id.as_str().to_owned())
+/// A query over a row: its key is $1 and $2.
+fn of_key<'q>(sql: AssertSqlSafe<String>, key: &Key) -> Query<'q, Any, AnyArguments> {
+    sqlx::query(sql)
+        .bind(key.app_id.as_str().to_owned())
+        .bind(key.order_id.as_str().to_owned())
 }
 
 /// A query over a claim: its key is $1 and $2, its epoch $3.
 fn of_epoch<'q>(sql: AssertSqlSafe<String>, key: &Key, epoch: i64) -> Query<'q, Any, AnyArguments> {
-    sqlx::query(sql)
-        .bind(key.app_id.as_str().to_owned())
-        .bind(key.order_id.as_str().to_owned())
-        .bind(epoch)
+    of_key(sql, key).bind(epoch)
 }

@@ -12,14 +12,15 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection, Executor, SqlSafeStr};
 use tokio::sync::broadcast;
 
-use super::{CHANGES_TOLD, Clock, Ledger, LedgerError, Result};
+use super::{CHANGES_TOLD, Clock, Dialect, Ledger, LedgerError, Result};
 use crate::error::BoxError;
 use crate::metrics::LedgerMetrics;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("refunds", include_str!("../../migrations/0001_refunds.sql")),
     ("caller", include_str!("../../migrations/0002_caller.sql")),
+    ("evidence", include_str!("../../migrations/0003_evidence.sql")),
 ];
 
 /// So often is the opening of an SQLite file tried, if others open it as well.
@@ -121,10 +122,23 @@ const POSTGRES_SETTINGS: [&str; 3] = [
 /// What a ledger is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// To serve refunds from it. Only one process may, where the ledger is a file.
+    /// To serve refunds from it, and to make it if it is not there. Only one process may serve
+    /// from a ledger that is a file.
     Serve,
+    /// To serve refunds from it, if it is there: a server that starts in another folder, or
+    /// without its volume, does not begin with an empty ledger.
+    ServeExisting,
     /// To look at it and to decide, beside a server.
     Visit,
+}
+
+impl Access {
+    fn serves(self) -> bool {
+        match self {
+            Self::Serve | Self::ServeExisting => true,
+            Self::Visit => false,
+        }
+    }
 }
 
 impl Ledger {
@@ -138,46 +152,54 @@ impl Ledger {
         })
     }
 
+    /// Opens a ledger to look at it, whichever upstream it belongs to.
+    ///
+    /// # Errors
+    /// What kept it from being opened.
+    pub async fn open_of_any_upstream(location: &Location) -> Result<Self> {
+        let opened = Self::connect(location, Access::Visit).await;
+        opened.map_err(|LedgerError(cause)| {
+            LedgerError::new(NotOpened { at: location.shown(), cause })
+        })
+    }
+
     async fn try_open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
-        install_default_drivers();
-        let lock = match (location, access) {
-            (Location::Sqlite(path), Access::Serve) => Some(Arc::new(lock(path)?)),
-            (Location::Sqlite(path), Access::Visit) if !path.exists() => {
-                let what = "there is no such file; a relative path is seen from the working folder";
-                return Err(LedgerError::new(what));
-            }
-            _ => None,
-        };
-        let (pool, clock) = prepare(location, access).await?;
-        let (changes, _) = broadcast::channel(CHANGES_TOLD);
-        let ledger = Self { pool, clock, changes, metrics: LedgerMetrics::default(), _lock: lock };
-        ledger.belong_to(upstream).await?;
-        if lock_is_exclusive(location) && access == Access::Serve {
+        let ledger = Self::connect(location, access).await?;
+        let of = ledger.bind(upstream).await?;
+        if of != upstream {
+            return Err(LedgerError::new(format!(
+                "it belongs to the upstream {of}, not to {upstream}; give each upstream a ledger \
+                 of its own (refund.ledger); where it is the same Sunmi at a new address, keep the \
+                 name (upstream.name) or record the change (refunds rehome)"
+            )));
+        }
+        if lock_is_exclusive(location) && access.serves() {
             // Whoever claimed them is gone: this process alone serves from the file.
             ledger.doubt_all_claimed().await?;
         }
         Ok(ledger)
     }
 
-    /// Refuses a ledger of another upstream: its numbers mean nothing here.
-    async fn belong_to(&self, upstream: &str) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO ledger_facts (name, value) VALUES ('upstream', $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(upstream)
-        .execute(&self.pool)
-        .await?;
-        let of: String =
-            sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = 'upstream'")
-                .fetch_one(&self.pool)
-                .await?;
-        if of == upstream {
-            return Ok(());
+    async fn connect(location: &Location, access: Access) -> Result<Self> {
+        install_default_drivers();
+        if let (Location::Sqlite(path), Access::Visit | Access::ServeExisting) = (location, access)
+            && !path.exists()
+        {
+            let what = "there is no such file; a relative path is seen from the working folder";
+            return Err(LedgerError::new(what));
         }
-        Err(LedgerError::new(format!(
-            "it belongs to the upstream {of}, not to {upstream}; give each upstream a ledger of \
-             its own (refund.ledger)"
-        )))
+        let lock = match location {
+            Location::Sqlite(path) if access.serves() => Some(Arc::new(lock(path)?)),
+            Location::Memory | Location::Sqlite(_) | Location::Postgres(_) => None,
+        };
+        let (pool, clock) = prepare(location, access).await?;
+        let dialect = match location {
+            Location::Memory | Location::Sqlite(_) => Dialect::Sqlite,
+            Location::Postgres(_) => Dialect::Postgres,
+        };
+        let (changes, _) = broadcast::channel(CHANGES_TOLD);
+        let metrics = LedgerMetrics::default();
+        Ok(Self { pool, dialect, clock, changes, metrics, _lock: lock })
     }
 }
 
@@ -189,6 +211,11 @@ struct NotOpened {
     #[source]
     cause: BoxError,
 }
+
+/// There is a database, and no ledger in it.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no ledger in it, and none is to be made")]
+struct NoLedger(#[source] BoxError);
 
 /// Connects and brings the tables up to date. PostgreSQL is locked for this. SQLite cannot
 /// be: of two processes that begin at once, one may fail, and then finds the work done.
@@ -210,12 +237,20 @@ async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Cl
     let (pool, clock) = match location {
         Location::Memory => (sqlite("sqlite::memory:").await?, Clock::Sqlite),
         Location::Sqlite(path) => {
-            let mode = if access == Access::Serve { "rwc" } else { "rw" };
+            let mode = match access {
+                Access::Serve => "rwc",
+                Access::ServeExisting | Access::Visit => "rw",
+            };
             let url = format!("sqlite://{}?mode={mode}", path.display());
             (sqlite(&url).await?, Clock::Sqlite)
         }
         Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
     };
+    if access != Access::Serve {
+        sqlx::query("SELECT name FROM ledger_facts LIMIT 1").execute(&pool).await.map_err(
+            |error| LedgerError::new(NoLedger(error.into())),
+        )?;
+    }
     migrator().run(&pool).await.map_err(LedgerError::new)?;
     Ok((pool, clock))
 }

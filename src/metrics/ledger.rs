@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
 use tokio::time::Instant;
 
-use super::{counters, histograms};
+use super::{counters, histograms, registered};
 
 /// What is done with the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,13 @@ impl Work {
 
 /// Measures what is done with the ledger. The default measures nothing.
 #[derive(Clone, Debug, Default)]
-pub struct LedgerMetrics(Option<Arc<[Measured; Work::ALL.len()]>>);
+pub struct LedgerMetrics(Option<Arc<Families>>);
+
+#[derive(Debug)]
+struct Families {
+    work: [Measured; Work::ALL.len()],
+    contradictions: IntCounter,
+}
 
 #[derive(Debug)]
 struct Measured {
@@ -76,7 +82,21 @@ impl LedgerMetrics {
             seconds: seconds.with_label_values(&[work.name()]),
             errors: errors.with_label_values(&[work.name()]),
         });
-        Ok(Self(Some(Arc::new(measured))))
+        let contradictions = registered(
+            registry,
+            IntCounter::new(
+                "sunmi_refund_contradictions_total",
+                "How often Sunmi said of a refund what contradicts how it is settled.",
+            )?,
+        )?;
+        Ok(Self(Some(Arc::new(Families { work: measured, contradictions }))))
+    }
+
+    /// Counts what contradicts how a refund is settled.
+    pub fn contradiction(&self) {
+        if let Self(Some(families)) = self {
+            families.contradictions.inc();
+        }
     }
 
     /// Does it, and measures it. What is given up half way is not measured.
@@ -85,10 +105,10 @@ impl LedgerMetrics {
         work: Work,
         doing: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let Some(measured) = &self.0 else { return doing.await };
+        let Some(families) = &self.0 else { return doing.await };
         let started = Instant::now();
         let done = doing.await;
-        let measured = &measured[work as usize];
+        let measured = &families.work[work as usize];
         measured.seconds.observe(started.elapsed().as_secs_f64());
         if done.is_err() {
             measured.errors.inc();

@@ -84,6 +84,10 @@ pub struct Doubts {
     pub processing: i64,
     /// How long ago the oldest of both was claimed.
     pub oldest: Duration,
+    /// Of both, those that only a person can settle.
+    pub persons: i64,
+    /// Refunds of which Sunmi said what contradicts how they are settled.
+    pub disputed: i64,
 }
 
 /// Refunds, by how they ended or that they did not.
@@ -131,7 +135,7 @@ impl RefundMetrics {
 type Doubt = (&'static str, &'static str, fn(Doubts) -> f64);
 
 /// What is not shown where it is not known: a number that is stale would be believed.
-const DOUBTS: [Doubt; 3] = [
+const DOUBTS: [Doubt; 5] = [
     (
         "sunmi_refund_unknown_outcome",
         "Refunds that may have happened, now in the ledger.",
@@ -146,6 +150,16 @@ const DOUBTS: [Doubt; 3] = [
         "sunmi_refund_unresolved_oldest_age_seconds",
         "How long ago the oldest refund of both kinds was claimed.",
         |doubts| doubts.oldest.as_secs() as f64,
+    ),
+    (
+        "sunmi_refund_needs_person",
+        "Refunds whose outcome neither this server nor Sunmi can tell, now in the ledger.",
+        |doubts| doubts.persons as f64,
+    ),
+    (
+        "sunmi_refund_disputed",
+        "Refunds of which Sunmi said what contradicts how they are settled, now in the ledger.",
+        |doubts| doubts.disputed as f64,
     ),
 ];
 

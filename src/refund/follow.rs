@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Refunds, reused};
+use super::Refunds;
 use crate::deadline::Deadline;
-use crate::error::{Error, Fault};
-use crate::ledger::{Key, LedgerError, Row, State};
+use crate::error::{Error, Fault, SunmiWords};
+use crate::ledger::{Key, LedgerError, Pending, Row, State};
 use crate::sunmi::Answered;
-use crate::trade::{Evidence, Refund, RefundTrade, Refunded};
+use crate::trade::{Evidence, RefundTrade, Refunded};
 
 /// Whose refund a task follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,96 +18,128 @@ pub(super) enum Sender {
     Another,
 }
 
-/// The waits between looks at a refund that is followed: they double.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LAST_LOOK: Duration = Duration::from_secs(2);
+/// The waits before the ledger is read for what other processes change: they double.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A refund is not looked for in this last part of its caller's time, so that the answer with
 /// what led to the doubt is there before the time is over.
-const LAST_WORD: Duration = Duration::from_millis(30);
+pub(super) const LAST_WORD: Duration = Duration::from_millis(30);
+
+/// How long after its lease a claim may be taken for ended by this process's own clock.
+pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 impl Refunds {
-    /// Follows a refund that was sent before until its outcome is known or the deadline is
-    /// over. Sends nothing.
+    /// Follows a refund that was sent before until its outcome is known or the deadline is over.
     pub(super) async fn follow(
         self,
         mut row: Row,
-        refund: &Refund,
         sender: Sender,
         deadline: Deadline,
     ) -> Result<Answered<Refunded>, Error> {
         let deadline = deadline.earlier(LAST_WORD);
         let mut changes = self.ledger.changes(&row.key);
-        let mut wait = FIRST_LOOK;
+        let mut pause = FIRST_PAUSE;
         loop {
-            if let Some(answer) = known_outcome(&row, refund, sender) {
+            if let Some(answer) = self.known_outcome(&row, sender).await {
                 return answer;
             }
-            if row.is_open() && deadline.bound(self.resolve(&row)).await.is_some() {
+            let may_look = row.is_open() && self.memory.may_look(&row, self.clock.now());
+            if may_look && deadline.bound(self.resolve(&row)).await.is_some() {
                 row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
                 if !row.is_open() {
                     continue;
                 }
             }
-            let left = deadline.left();
-            if left <= FIRST_LOOK {
-                return still_unknown(&row, refund, sender);
+            // Of one that only a person can settle, no wait brings more.
+            if deadline.left().is_zero() || row.person {
+                return self.still_unknown(&row, sender).await;
             }
-            // The last look comes while there is time for its answer.
-            let next = Deadline::after(wait.min(left - FIRST_LOOK));
-            wait = (wait * 2).min(LAST_LOOK);
-            // Another task of this process may change the row; another process, too, but that
-            // is only seen by looking.
-            while !row.is_at_rest() && next.bound(changes.next()).await.is_some() {
-                row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
-            }
+            let next = Deadline::after(pause).min(deadline);
+            pause = (pause * 2).min(LAST_PAUSE);
+            next.bound(changes.next()).await;
             row = self.refresh(&row.key).await.map_err(Error::refund_outcome_unknown)?;
         }
     }
 
-    /// The row as it is now. A claim whose lease is over is in doubt.
+    /// The row as it is now. A claim whose lease is over, by the ledger's clock or by this
+    /// process's own, is in doubt.
     pub(super) async fn refresh(&self, key: &Key) -> Result<Row, LedgerError> {
         let row = self.ledger.row(key).await?;
-        if row.state == State::Claimed && row.lease_is_over() {
+        if row.state != State::Claimed {
+            return Ok(row);
+        }
+        let lease = self.rules.ceiling + LEASE_MARGIN;
+        let seen_for = self.memory.age(&row, self.clock.now());
+        if row.lease_is_over() || seen_for >= lease {
             self.ledger.expire(key, row.epoch).await?;
             return self.ledger.row(key).await;
         }
         Ok(row)
     }
-}
 
-/// The answer of a row at rest.
-fn known_outcome(
-    row: &Row,
-    refund: &Refund,
-    sender: Sender,
-) -> Option<Result<Answered<Refunded>, Error>> {
-    match row.state {
-        State::Claimed | State::InDoubt | State::Processing => None,
-        State::NotApplied => Some(Err(Error::new(Fault::RefundNotApplied))),
-        State::Settled => Some(match (row.differences(refund), sender) {
-            (fields, _) if fields.is_empty() => Ok(recorded(row, sender)),
-            // An earlier claim of the number, with other content, was executed after all.
-            (_, Sender::ThisCall) => Err(Error::refund_outcome_unknown(
-                "an earlier refund under this number was executed",
-            )),
-            (fields, Sender::Another) => Err(reused(fields)),
-        }),
-    }
-}
-
-/// The answer when there is no time left: what Sunmi accepted is under way, all else is not
-/// known.
-fn still_unknown(row: &Row, refund: &Refund, sender: Sender) -> Result<Answered<Refunded>, Error> {
-    if let Some(answer) = known_outcome(row, refund, sender) {
-        return answer;
-    }
-    match row.state {
-        State::Processing => Ok(recorded(row, sender)),
-        State::Claimed | State::InDoubt | State::Settled | State::NotApplied => {
-            Err(Error::refund_outcome_unknown("the refund is still in doubt"))
+    /// The answer of a row at rest. That a refund was not applied is told only once the row says
+    /// so.
+    async fn known_outcome(
+        &self,
+        row: &Row,
+        sender: Sender,
+    ) -> Option<Result<Answered<Refunded>, Error>> {
+        match row.state {
+            State::Claimed | State::InDoubt | State::Processing => None,
+            State::Settled => {
+                self.memory.forget(&row.key);
+                Some(Ok(recorded(row, sender)))
+            }
+            State::NotApplied => {
+                self.memory.forget(&row.key);
+                match self.ledger.tell(&row.key, row.epoch).await {
+                    Ok(true) => Some(Err(not_applied(row, sender))),
+                    // It changed since.
+                    Ok(false) => None,
+                    Err(error) => Some(Err(Error::refund_outcome_unknown(error))),
+                }
+            }
         }
     }
+
+    /// The answer when there is no time left: what Sunmi accepted is under way, all else is not
+    /// known.
+    async fn still_unknown(&self, row: &Row, sender: Sender) -> Result<Answered<Refunded>, Error> {
+        if let Some(answer) = self.known_outcome(row, sender).await {
+            return answer;
+        }
+        match row.state {
+            State::Processing => Ok(recorded(row, sender)),
+            State::Claimed | State::InDoubt | State::Settled | State::NotApplied => {
+                let error = Error::refund_outcome_unknown("the refund is still in doubt");
+                Err(with_words(error, row))
+            }
+        }
+    }
+}
+
+/// What a caller is told of a refund that was not applied: whoever sent it learns why Sunmi
+/// refused it, if it did.
+fn not_applied(row: &Row, sender: Sender) -> Error {
+    let refusal = match row.doubt.as_ref().and_then(|doubt| doubt.pending.as_ref()) {
+        Some(Pending::Refusal { reason, .. }) => Fault::of_reason(reason),
+        Some(Pending::Failure) | None => None,
+    };
+    let fault = refusal.filter(|_| sender == Sender::ThisCall);
+    with_words(Error::new(fault.unwrap_or(Fault::RefundNotApplied)), row).not_applied()
+}
+
+/// The error with what Sunmi last said of the refund.
+pub(super) fn with_words(error: Error, row: &Row) -> Error {
+    let Some(doubt) = &row.doubt else { return error };
+    error.with(|context| {
+        context.http_status = doubt.http_status;
+        context.sunmi = doubt.code.clone().map(|code| SunmiWords {
+            code,
+            message: doubt.message.clone().unwrap_or_default(),
+        });
+    })
 }
 
 /// The recorded answer; of an emptied row, its outcome and how that is known.
@@ -118,40 +150,4 @@ fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
     refunded.trade.state = refunded.trade.state.or(row.outcome);
     refunded.replayed = sender == Sender::Another;
     Answered { value: refunded, attempts: 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trade::{Identifier, OrderRef, TradeState};
-
-    #[test]
-    fn an_emptied_row_still_tells_its_outcome_and_how_that_is_known() {
-        let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
-        let answer = |state, evidence| Refunded {
-            trade: RefundTrade { state, ..RefundTrade::default() },
-            evidence,
-            replayed: false,
-        };
-        let emptied = Row {
-            key: Key { app_id: id("app"), order_id: id("R1") },
-            msn: String::new(),
-            amount: None,
-            original: OrderRef::OrderId(id("P1")),
-            business_id: String::new(),
-            state: State::Settled,
-            epoch: 1,
-            lease_until: 0,
-            outcome: Some(TradeState::Failed),
-            answer: Some(answer(None, Evidence::Query)),
-            claimed_at: 0,
-            changed_at: 0,
-            looks: 0,
-            decided: None,
-            caller: None,
-            now: 0,
-        };
-        let told = recorded(&emptied, Sender::ThisCall).value;
-        assert_eq!(told, answer(Some(TradeState::Failed), Evidence::Query));
-    }
 }

@@ -1,117 +1,233 @@
-//! Finds out what became of a refund that may have happened, with two witnesses: the refund
-//! by its number, and the payment by its total.
+//! Finds out what became of a refund whose outcome is open, with two witnesses: the refund by its
+//! number, and the payment by its total.
 
-use super::evidence::{Found, judge_found, total_is_known};
-use super::{Claimed, Refunds};
+use super::Refunds;
+use super::judgement::outcome::{Case, Conclusion, conclude, wants_total};
+use super::judgement::refusal::{Belief, believe_failure, believe_refusal};
+use super::judgement::seen::{self, NumberSeen};
+use super::judgement::total::{self, Other, Total};
+use crate::clock::BootTime;
 use crate::deadline::Deadline;
-use crate::error::{BoxError, Chain, Fault};
-use crate::ledger::{Row, State};
+use crate::error::{BoxError, Chain};
+use crate::ledger::{Pending, Row, State};
 use crate::telemetry::shown;
-use crate::trade::{Identifier, OrderRef, Query, Refund, Refunded, Trade};
+use crate::trade::{Evidence, Identifier, OrderRef, Query, Refund, Refunded, Trade};
 
-/// What was found, by its number, of a refund that was refused.
-pub(super) enum Look {
-    /// It is finished.
-    Settled(Refunded),
-    /// It is accepted and not finished.
-    Processing(Refunded),
-    NotFound,
-    /// Nothing that proves anything.
-    NoAnswer,
+/// What may be concluded from one look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All that the rules allow.
+    All,
+    /// Only what is there: nothing is judged absent.
+    Evidence,
 }
 
 impl Refunds {
-    /// Looks for a refund that was refused.
-    pub(super) async fn look(&self, claimed: &Claimed) -> Look {
-        let Claimed { refund, epoch, ceiling, .. } = claimed;
-        match self.client.query(&by_number(refund), *ceiling).await {
-            Ok(found) => match judge_found(refund.amount, *epoch, found.value) {
-                Found::Settled(refunded) => Look::Settled(refunded),
-                Found::Processing(refunded) => Look::Processing(refunded),
-                Found::Nothing(_) => Look::NoAnswer,
-            },
-            Err(error) if error.fault() == Fault::OrderNotFound => Look::NotFound,
-            Err(_) => Look::NoAnswer,
-        }
+    /// Looks once, and records what is proved. What is not proved stays as it is, for the reason
+    /// that comes back.
+    pub(super) async fn resolve(&self, row: &Row) -> Option<BoxError> {
+        self.resolve_within(row, Scope::All).await
     }
 
-    /// Looks once, and records what is proved. What is not proved stays as it is, for the
-    /// reason that comes back.
-    pub(super) async fn resolve(&self, row: &Row) -> Option<BoxError> {
-        let why = self.try_resolve(row).await.err()?;
+    pub(super) async fn resolve_within(&self, row: &Row, scope: Scope) -> Option<BoxError> {
+        let why = self.try_resolve(row, scope).await.err()?;
         let refund = shown(row.key.order_id.as_str());
         tracing::debug!(refund = refund.as_deref(), why = %Chain(why.as_ref()), "not resolved yet");
         Some(why)
     }
 
-    async fn try_resolve(&self, row: &Row) -> Result<(), BoxError> {
+    async fn try_resolve(&self, row: &Row, scope: Scope) -> Result<(), BoxError> {
         let refund = refund_of(row)?;
-        let deadline = Deadline::after(self.times.ceiling);
-        // A claim may yet be executed until the window is over, so before that its absence
-        // proves nothing. What is known of the payment is read first: a refund that settles
-        // meanwhile makes the total larger than what is known, never smaller.
-        let window = self.times.settle_window;
-        let known = match row.state == State::InDoubt && row.is_past(window) {
-            true => Some(self.ledger.refunded(row).await?),
-            false => None,
+        let deadline = Deadline::after(self.rules.ceiling);
+        let began = self.clock.now();
+        let seen_for = self.memory.age(row, began);
+        let window = self.rules.settle_window;
+        let past_window =
+            scope == Scope::All && row.is_past(window) && seen_for >= window;
+        let others = self.ledger.of_payment(&row.payment()).await?;
+        self.memory.note_succeeded(row, &others, began);
+        let (number, found) = self.look_by_all_names(row, &refund, deadline).await?;
+        let case = case_of(row, past_window);
+        let pending = row.doubt.as_ref().and_then(|doubt| doubt.pending.as_ref());
+        let pending = pending.filter(|_| row.state == State::InDoubt && scope == Scope::All);
+        let total = match pending.is_some() || wants_total(&case, number) {
+            true => self.weigh_total(row, &refund, deadline).await?,
+            false => Total::NotAsked,
         };
-        match self.client.query(&by_number(&refund), deadline).await {
-            Ok(found) => self.record(row, &refund, found.value).await,
-            Err(error) if error.fault() == Fault::OrderNotFound => match known {
-                Some(known) => self.judge_absent(row, &refund, known, deadline).await,
-                None => Err("not found by its number; it may yet be executed".into()),
-            },
-            Err(error) => Err(error.into()),
+        if let Some(pending) = pending
+            && self.believe(row, pending, (number, total), began).await?
+        {
+            return Ok(());
         }
+        self.record(row, conclude(&case, number, total), found).await
     }
 
-    async fn record(&self, row: &Row, refund: &Refund, found: Trade) -> Result<(), BoxError> {
-        match judge_found(refund.amount, row.epoch, found) {
-            Found::Settled(refunded) => {
-                self.ledger.settle(refund, row.epoch, &refunded).await?;
-                Ok(())
-            }
-            Found::Processing(refunded) => {
-                if row.state != State::Processing {
-                    self.ledger.processing(&row.key, row.epoch, &refunded).await?;
-                }
-                Ok(())
-            }
-            Found::Nothing(why) => Err(why.into()),
-        }
-    }
-
-    /// The refund is not found by its number, which the document does not promise. The
-    /// payment is the second witness.
-    async fn judge_absent(
+    /// What is under the refund's number; if nothing is, under the names that Sunmi's own answer
+    /// gave the refund.
+    async fn look_by_all_names(
         &self,
         row: &Row,
         refund: &Refund,
-        known: i64,
         deadline: Deadline,
-    ) -> Result<(), BoxError> {
+    ) -> Result<(NumberSeen, Option<Trade>), BoxError> {
+        let by_number = self.look_at_number(refund, deadline).await?;
+        if !matches!(by_number.0, NumberSeen::Absent | NumberSeen::Unanswered) {
+            return Ok(by_number);
+        }
+        for name in answered_names(row) {
+            let by_name = self.look_at_name(refund, name, deadline).await?;
+            if matches!(by_name.0, NumberSeen::Refund(_)) {
+                return Ok(by_name);
+            }
+        }
+        Ok(by_number)
+    }
+
+    /// What the payment's total says, read before the ledger's rows are.
+    async fn weigh_total(
+        &self,
+        row: &Row,
+        refund: &Refund,
+        deadline: Deadline,
+    ) -> Result<Total, BoxError> {
+        let asked_at = self.clock.now();
+        let payment = self.look_at_payment(refund, deadline).await?;
+        let rows = self.ledger.of_payment(&row.payment()).await?;
+        let others: Vec<Row> = rows.into_iter().filter(|other| other.key != row.key).collect();
+        let facts: Vec<Other> =
+            others.iter().map(|other| self.other(row, other, asked_at)).collect();
+        let weighed = total::weigh(&row.evidence.payment, payment, &facts, refund.amount);
+        if weighed != Total::Excludes {
+            return Ok(weighed);
+        }
+        for other in others.iter().filter(|other| other.has_succeeded()) {
+            if !total::still_stands(self.look_at_other(other, refund, deadline).await) {
+                let why = "another refund of the payment does not stand any more, or may not";
+                return Ok(Total::Silent(why));
+            }
+        }
+        Ok(weighed)
+    }
+
+    /// Another refund of the payment of `row`, as it was when the total was asked for.
+    fn other(&self, row: &Row, other: &Row, asked_at: BootTime) -> Other {
+        let lag = self.rules.lag;
+        let passed = self.clock.now().saturating_since(asked_at);
+        let by_the_ledger = other.rested_before(lag + passed);
+        Other {
+            app_id: other.key.app_id.to_string(),
+            order_id: other.key.order_id.to_string(),
+            epoch: other.epoch,
+            amount: other.amount,
+            claimed_after: other.claim_order > row.claim_order,
+            succeeded: other.has_succeeded(),
+            by_person: other.answer.as_ref().is_some_and(|it| it.evidence == Evidence::Operator),
+            at_rest: by_the_ledger && self.memory.succeeded_before(row, other, lag, asked_at),
+        }
+    }
+
+    /// What is under the number of another refund of the payment; `None` if it cannot be read.
+    async fn look_at_other(
+        &self,
+        other: &Row,
+        refund: &Refund,
+        deadline: Deadline,
+    ) -> Option<NumberSeen> {
         let query = Query {
-            app_id: refund.app_id.clone(),
-            msn: refund.msn.clone(),
-            order: refund.original.clone(),
+            app_id: other.key.app_id.clone(),
+            // An emptied row has none.
+            msn: Identifier::parse(other.msn.clone()).unwrap_or_else(|| refund.msn.clone()),
+            order: OrderRef::OrderId(other.key.order_id.clone()),
         };
-        let original = self.client.query(&query, deadline).await?.value;
-        if !total_is_known(&original, known) {
-            return Err("the payment's total is not what is known to be refunded of it".into());
+        let look = self.client.query(&query, deadline).await;
+        let shown = look.as_ref().ok().and_then(|found| found.value.amount);
+        seen::number(other.amount.or(shown).unwrap_or_default(), &look)
+    }
+
+    /// Whether what Sunmi answered to the refund is borne out by now, and recorded.
+    async fn believe(
+        &self,
+        row: &Row,
+        pending: &Pending,
+        seen: (NumberSeen, Total),
+        began: BootTime,
+    ) -> Result<bool, BoxError> {
+        let before = self.memory.was_borne_out(row, self.rules.lag, began);
+        let belief = match pending {
+            Pending::Refusal { explained, .. } => {
+                believe_refusal(*explained, &row.evidence.payment, seen, before)
+            }
+            Pending::Failure => believe_failure(seen, before),
+        };
+        self.memory.note_look(row, belief != Belief::Doubt, self.clock.now());
+        if belief != Belief::Believed {
+            return Ok(false);
         }
-        match self.ledger.judge_not_applied(row, self.times.settle_window).await? {
-            true => Ok(()),
-            false => Err("another refund of the payment is too recent to judge".into()),
+        let doubt = row.doubt.clone().unwrap_or_default();
+        Ok(match (pending, &row.answer) {
+            (Pending::Refusal { .. }, _) => {
+                self.ledger.refuse(&row.key, row.epoch, &doubt, false).await?
+            }
+            (Pending::Failure, Some(answer)) => {
+                self.ledger.fail(&row.key, row.epoch, answer).await?
+            }
+            (Pending::Failure, None) => false,
+        })
+    }
+
+    async fn record(
+        &self,
+        row: &Row,
+        conclusion: Conclusion,
+        found: Option<Trade>,
+    ) -> Result<(), BoxError> {
+        let by_query = |found: Option<Trade>| Refunded {
+            trade: found.unwrap_or_default().into(),
+            evidence: Evidence::Query,
+            replayed: false,
+        };
+        match conclusion {
+            Conclusion::Succeeded => drop(self.ledger.settle(&row.key, &by_query(found)).await?),
+            Conclusion::Processing if row.state == State::Processing => {
+                return Err("Sunmi has not finished it".into());
+            }
+            Conclusion::Processing => {
+                self.ledger.processing(&row.key, &by_query(found)).await?;
+            }
+            Conclusion::Failed => {
+                self.ledger.fail(&row.key, row.epoch, &by_query(found)).await?;
+            }
+            Conclusion::NotApplied => {
+                self.ledger.judge_not_applied(row, self.rules.settle_window).await?;
+            }
+            Conclusion::Nothing(why) => return Err(why.into()),
         }
+        Ok(())
     }
 }
 
-fn by_number(refund: &Refund) -> Query {
-    Query {
-        app_id: refund.app_id.clone(),
-        msn: refund.msn.clone(),
-        order: OrderRef::OrderId(refund.order_id.clone()),
+/// What the ledger has of the refund, for the judgement.
+fn case_of(row: &Row, past_window: bool) -> Case {
+    let pending = row.doubt.as_ref().and_then(|doubt| doubt.pending.as_ref());
+    Case {
+        state: row.state,
+        epoch: row.epoch,
+        first_edition: row.is_of_first_edition(),
+        free: row.evidence.free,
+        absent: row.evidence.absent,
+        accepted: row.evidence.accepted,
+        explained: matches!(pending, Some(Pending::Refusal { explained: true, .. })),
+        past_window,
     }
+}
+
+/// The names that Sunmi's answer to the refund call gave the refund.
+fn answered_names(row: &Row) -> Vec<OrderRef> {
+    let Some(answer) = &row.answer else { return Vec::new() };
+    let id = |name: &Option<String>| Identifier::parse(name.clone()?);
+    let platform = id(&answer.trade.platform_id).map(OrderRef::PlatformId);
+    let register = id(&answer.trade.mis_id).map(OrderRef::MisId);
+    platform.into_iter().chain(register).collect()
 }
 
 /// The refund that a row is of.
@@ -125,6 +241,8 @@ fn refund_of(row: &Row) -> Result<Refund, &'static str> {
             original: row.original.clone(),
             order_id: row.key.order_id.clone(),
             business_id: identifier(&row.business_id)?,
+            app_id_named: true,
+            acknowledged: Box::default(),
             caller: None,
         })
     })();

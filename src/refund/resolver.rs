@@ -1,7 +1,6 @@
 //! Works off what is in doubt, from the start of the process on, with a few at a time and
 //! longer and longer waits. Several replicas share the work: each takes rows for a while.
 
-use std::future::ready;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,8 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Refunds;
+use super::resolve::Scope;
+use super::schedule::{self, Open, Waits};
 use crate::error::{BoxError, Chain};
-use crate::ledger::{Key, LedgerError, Row};
+use crate::ledger::{Key, LedgerError, Row, State};
+use crate::telemetry::shown;
 
 /// So many refunds are looked at at once.
 const AT_ONCE: usize = 8;
@@ -18,12 +20,14 @@ const AT_ONCE: usize = 8;
 /// How often the ledger is asked for work.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The wait after the first look at a refund; it doubles, up to the last.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LAST_WAIT: Duration = Duration::from_secs(300);
-
 /// How often rows past their retention are emptied.
 const PURGE_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How much later than the ledger this process's own clock makes a refund due.
+const OWN_MARGIN: Duration = Duration::from_secs(10);
+
+/// What this process has seen of a refund is forgotten when it was of no use for so long.
+const FORGET: Duration = Duration::from_secs(24 * 3600);
 
 impl Refunds {
     /// Works until `stop`.
@@ -34,6 +38,7 @@ impl Refunds {
                 self.work_off().await;
                 if purge_at <= Instant::now() {
                     self.purge().await;
+                    self.memory.forget_unused(FORGET, self.clock.now());
                     purge_at = Instant::now() + PURGE_PAUSE;
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -42,13 +47,11 @@ impl Refunds {
         stop.run_until_cancelled(work).await;
     }
 
-    /// Looks once at everything that is due.
+    /// Looks once at everything that is due, by the ledger's clock or this process's own.
     pub async fn work_off(&self) {
         let (mut looked_at, mut still_open) = (0, 0);
         loop {
-            // Held for longer than a look can take, so that no other replica looks as well.
-            let hold = self.times.ceiling * 2;
-            let due = match self.ledger.take_due(AT_ONCE as i64, hold).await {
+            let due = match self.take_due().await {
                 Ok(due) => due,
                 Err(error) => {
                     let error = Chain(&error);
@@ -61,7 +64,7 @@ impl Refunds {
             }
             looked_at += due.len();
             let looks = futures_util::stream::iter(due).map(|row| self.look_at(row));
-            let open = looks.buffer_unordered(AT_ONCE).filter(|open| ready(*open));
+            let open = looks.buffer_unordered(AT_ONCE).filter(|open| std::future::ready(*open));
             still_open += open.count().await;
         }
         if still_open > 0 {
@@ -69,23 +72,55 @@ impl Refunds {
         }
     }
 
-    /// Looks once at one refund, whether it is due or not. It comes back as it is then, and
-    /// with it why it is not resolved, if it was looked for and is not.
+    async fn take_due(&self) -> Result<Vec<Row>, LedgerError> {
+        // Held for longer than a look can take, so that no other replica looks as well.
+        let hold = self.rules.ceiling * 2;
+        let latest = schedule::LONGEST.max(hold);
+        let mut due = self.ledger.take_due(AT_ONCE as i64, hold, latest).await?;
+        for (key, looks) in self.memory.take_overdue(self.clock.now()) {
+            let row = self.ledger.row(&key).await?;
+            let is_new = !due.iter().any(|taken| taken.key == key);
+            // Another replica may have looked meanwhile.
+            if is_new && row.looks == looks && !row.is_at_rest() {
+                due.push(row);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Looks once at one refund, whether it is due or not, and judges nothing absent. It comes
+    /// back as it is then, and with it why it is not resolved, if it was looked for and is not.
     ///
     /// # Errors
     /// If the ledger cannot be read or written.
     pub async fn resolve_once(&self, key: &Key) -> Result<(Row, Option<BoxError>), LedgerError> {
+        self.resolve_key(key, Scope::Evidence).await
+    }
+
+    async fn resolve_key(
+        &self,
+        key: &Key,
+        scope: Scope,
+    ) -> Result<(Row, Option<BoxError>), LedgerError> {
         let row = self.refresh(key).await?;
-        let why = if row.is_open() { self.resolve(&row).await } else { None };
+        let why = if row.is_open() { self.resolve_within(&row, scope).await } else { None };
         Ok((self.ledger.row(key).await?, why))
     }
 
     /// Whether the refund is still open afterwards, as far as is known.
     async fn look_at(&self, row: Row) -> bool {
         let looked = async {
-            let (row, _) = self.resolve_once(&row.key).await?;
-            self.ledger.look_again(&row.key, wait_after(row.looks)).await?;
-            Ok::<_, LedgerError>(row.is_open())
+            let (row, why) = self.resolve_key(&row.key, Scope::All).await?;
+            if !row.is_open() {
+                self.memory.forget(&row.key);
+                return Ok(false);
+            }
+            self.tell_person(&row, why.as_deref());
+            let wait = schedule::wait(self.open(&row), self.rules.lag);
+            self.ledger.look_again(&row.key, wait).await?;
+            let now = self.clock.now();
+            self.memory.set_due(&row, now.after(wait + OWN_MARGIN), now);
+            Ok::<_, LedgerError>(true)
         };
         looked.await.unwrap_or_else(|error| {
             let error = Chain(&error);
@@ -94,8 +129,44 @@ impl Refunds {
         })
     }
 
+    /// What an open refund waits for.
+    fn open(&self, row: &Row) -> Open {
+        let looks = row.looks;
+        if row.state == State::Processing {
+            return Open { looks, waits: Waits::Sunmi };
+        }
+        let age = self.memory.age(row, self.clock.now());
+        let left = self.rules.settle_window.saturating_sub(age.min(row.since_lease()));
+        let over = age.min(row.since_lease()).saturating_sub(self.rules.settle_window);
+        let pending = row.doubt.as_ref().is_some_and(|doubt| doubt.pending.is_some());
+        let waits = match left.is_zero() {
+            false if pending => Waits::BorneOut,
+            false => Waits::Window(left),
+            true => Waits::Person(over),
+        };
+        Open { looks, waits }
+    }
+
+    /// Says once of a refund that only a person can settle it.
+    fn tell_person(&self, row: &Row, why: Option<&(dyn std::error::Error + Send + Sync)>) {
+        let needs = match row.state {
+            State::Processing => row.claimed_before(self.rules.processing_patience),
+            State::InDoubt => row.person || row.is_past(self.rules.settle_window),
+            State::Claimed | State::Settled | State::NotApplied => false,
+        };
+        if needs && self.memory.tell_person(row, self.clock.now()) {
+            tracing::error!(
+                app_id = row.key.app_id.as_str(),
+                refund = shown(row.key.order_id.as_str()).as_deref(),
+                state = row.state.name(),
+                why = why.map(|why| Chain(why).to_string()),
+                "a refund needs a person: see `sunmi-trade refunds show`"
+            );
+        }
+    }
+
     async fn purge(&self) {
-        match self.ledger.purge(self.times.retention).await {
+        match self.ledger.purge(self.rules.retention).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "emptied refunds past their retention"),
             Err(error) => {
@@ -104,10 +175,4 @@ impl Refunds {
             }
         }
     }
-}
-
-/// How long to leave a refund alone that was looked at so often.
-fn wait_after(looks: i64) -> Duration {
-    let doublings = u32::try_from(looks.saturating_sub(1)).unwrap_or_default().min(16);
-    FIRST_WAIT.saturating_mul(1 << doublings).min(LAST_WAIT)
 }

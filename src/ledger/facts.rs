@@ -1,0 +1,88 @@
+//! What a ledger is: an id made with it, and the upstream that its numbers belong to.
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Decision, Ledger, LedgerError, Result};
+
+/// What is told of a ledger at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// An id that was made with it.
+    pub id: String,
+    /// Whether it was made just now.
+    pub new: bool,
+    /// How many refunds it has.
+    pub rows: i64,
+    /// How many of them are not at rest.
+    pub open: i64,
+}
+
+#[derive(FromRow)]
+struct Counts {
+    rows: i64,
+    open: i64,
+}
+
+impl Ledger {
+    /// The name of the upstream that it belongs to: this one, if it belonged to none.
+    pub(super) async fn bind(&self, upstream: &str) -> Result<String> {
+        self.fact("upstream", upstream).await
+    }
+
+    /// What it is.
+    pub async fn identity(&self) -> Result<Identity> {
+        let made = Uuid::new_v4().to_string();
+        let id = self.fact("id", &made).await?;
+        let Counts { rows, open } = sqlx::query_as(
+            "SELECT COUNT(*) AS rows, CAST(COALESCE(SUM(CASE WHEN state IN ('settled', \
+             'not_applied') THEN 0 ELSE 1 END), 0) AS BIGINT) AS open FROM refunds",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Identity { new: id == made && rows == 0, id, rows, open })
+    }
+
+    /// Binds the ledger to another upstream, by a person's word, which is kept.
+    ///
+    /// # Errors
+    /// That it belongs to this one already.
+    pub async fn rehome(&self, upstream: &str, decision: &Decision) -> Result<String> {
+        let before = self.bind(upstream).await?;
+        if before == upstream {
+            return Err(LedgerError::new(format!("it belongs to {upstream} already")));
+        }
+        let said = format!(
+            "from {before} to {upstream} by {}: {}",
+            decision.by, decision.reason
+        );
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("UPDATE ledger_facts SET value = $1 WHERE name = 'upstream'")
+            .bind(upstream.to_owned())
+            .execute(&mut *tx)
+            .await?;
+        let keep = "INSERT INTO ledger_facts (name, value) \
+            VALUES ('rehomed at ' || CAST({now} AS TEXT), $1) ON CONFLICT DO NOTHING";
+        sqlx::query(self.sql(keep))
+            .bind(said)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(before)
+    }
+
+    /// The fact of this name: this value, if there was none.
+    async fn fact(&self, name: &str, value: &str) -> Result<String> {
+        sqlx::query(
+            "INSERT INTO ledger_facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(name.to_owned())
+        .bind(value.to_owned())
+        .execute(&self.pool)
+        .await?;
+        Ok(sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = $1")
+            .bind(name.to_owned())
+            .fetch_one(&self.pool)
+            .await?)
+    }
+}

@@ -1,0 +1,326 @@
+//! How a refund begins: what the ledger knows comes first, then one refund after another of a
+//! number and of a payment, then the looks, then the claim.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::follow::{LAST_WORD, Sender, with_words};
+use super::judgement::seen::NumberSeen;
+use super::looks::{Before, payment_then};
+use super::send::Claimed;
+use super::turns::Guard;
+use super::{Begun, PaymentKey, Refunds, reused, reused_as, unavailable};
+use crate::deadline::Deadline;
+use crate::error::{Chain, Error, Fault};
+use crate::ledger::{
+    Claim, ClaimRequest, Content, Doubt, Durability, Key, Looked, PaymentThen, Row, State, blocking,
+};
+use crate::sunmi::{Answered, Connection, Place};
+use crate::trade::{Identifier, Payment, PaymentNames, Refund, Refunded};
+
+/// A claim that took longer than this to commit is not sent on.
+const SLOW_CLAIM: Duration = Duration::from_secs(5);
+
+/// How often another process's work on an open refund is looked for in the ledger.
+const OPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// What the beginning of a refund comes to.
+enum Begin {
+    /// It is known: only its row tells what becomes of it.
+    Follow(Row),
+    /// Another refund of its payment is open.
+    Wait(Key),
+    /// The ledger changed meanwhile; the payment has these names.
+    Again(PaymentNames),
+    /// It is claimed.
+    Send(Box<Claimed>),
+}
+
+/// What the ledger knows of a number that may be claimed.
+type Recalled = Result<Result<Option<Row>, Row>, Error>;
+
+/// A turn at a payment.
+pub(super) type PaymentTurn = Guard<PaymentKey, Identifier>;
+
+impl Refunds {
+    /// Works on a refund until its outcome is known, or its caller's time is over.
+    pub(super) async fn work(
+        self,
+        refund: Refund,
+        deadline: Deadline,
+        begun: Begun,
+    ) -> Result<Answered<Refunded>, Error> {
+        // A black box, so that what follows is not unreachable.
+        #[cfg(feature = "unguarded-ledger")]
+        if std::hint::black_box(true) {
+            return self.send_unguarded(refund, deadline).await;
+        }
+        let mut names = PaymentNames::default();
+        loop {
+            match self.begin(&refund, &names, deadline, &begun).await? {
+                Begin::Send(claimed) => return self.send(*claimed).await,
+                Begin::Again(found) => {
+                    begun.look_again();
+                    names = found;
+                }
+                Begin::Wait(open) => {
+                    begun.look_again();
+                    self.wait_for(&open, deadline).await?;
+                }
+                Begin::Follow(row) => {
+                    if !begun.claim() {
+                        return Err(Error::new(Fault::DeadlineExceeded));
+                    }
+                    return self.follow(row, Sender::Another, deadline).await;
+                }
+            }
+        }
+    }
+
+    async fn begin(
+        &self,
+        refund: &Refund,
+        names: &PaymentNames,
+        deadline: Deadline,
+        begun: &Begun,
+    ) -> Result<Begin, Error> {
+        let in_time = deadline.earlier(LAST_WORD);
+        let key = Key::of(refund);
+        let too_late = |_| Error::new(Fault::DeadlineExceeded);
+        let _number = self.numbers.take(&key, (), in_time).await.map_err(too_late)?;
+        let row = match self.recall(refund).await? {
+            Ok(row) => row,
+            Err(known) => return Ok(Begin::Follow(known)),
+        };
+        let (kind, asked) = refund.original.named();
+        let payment = (refund.app_id.clone(), kind, asked.clone());
+        let name = refund.order_id.clone();
+        let turn = self.payments.take(&payment, name, in_time).await;
+        let turn = turn.map_err(|holder| in_flight(holder.as_ref()))?;
+        let payment = Payment {
+            app_id: refund.app_id.clone(),
+            asked: refund.original.clone(),
+            found: names.clone(),
+        };
+        let rows = self.ledger.of_payment(&payment).await.map_err(unavailable)?;
+        if let Some(open) = blocking(&rows, &key, &refund.acknowledged) {
+            return Ok(Begin::Wait(open.clone()));
+        }
+        let seen = Seen { row, rows, names, turn };
+        self.look_and_claim(refund, seen, (deadline, in_time), begun).await
+    }
+
+    async fn look_and_claim(
+        &self,
+        refund: &Refund,
+        seen: Seen<'_>,
+        (deadline, in_time): (Deadline, Deadline),
+        begun: &Begun,
+    ) -> Result<Begin, Error> {
+        let place = self.client.admit(deadline).await?;
+        let looked_at = self.clock.now();
+        let before = match self.rules.look_first {
+            true => Some(self.look_before(refund, in_time).await?),
+            false => None,
+        };
+        if deadline.left() < self.rules.min_left {
+            return Err(Error::new(Fault::DeadlineExceeded));
+        }
+        if !begun.claim() {
+            return Err(Error::new(Fault::DeadlineExceeded));
+        }
+        let unseen = self.clock.now().saturating_since(looked_at) + self.rules.lag;
+        let looked = looked(&seen, before.as_ref(), unseen);
+        if let Some(known) = self.found_before(refund, &seen, before.as_ref(), &looked).await? {
+            return Ok(Begin::Follow(known));
+        }
+        let connection = before.map(|before| before.connection);
+        self.claim(refund, &looked, (deadline, connection, place), seen.turn).await
+    }
+
+    /// What the ledger knows of the number: nothing, or a row that may be claimed anew; or else a
+    /// row that is followed.
+    async fn recall(&self, refund: &Refund) -> Recalled {
+        loop {
+            let own = self.ledger.read(&Key::of(refund)).await.map_err(unavailable)?;
+            let row = match own {
+                None if refund.app_id_named => return Ok(Ok(None)),
+                None => match self.elsewhere(refund).await? {
+                    None => return Ok(Ok(None)),
+                    Some(row) => row,
+                },
+                Some(row) => row,
+            };
+            match row.compare(refund) {
+                Content::Same => {}
+                Content::Differs(fields) => return Err(reused(fields)),
+                Content::Forgotten => return Err(forgotten()),
+            }
+            if row.state != State::NotApplied {
+                return Ok(Err(row));
+            }
+            if row.told {
+                return Ok(Ok(Some(row)));
+            }
+            // A repeat asks before it acts: this one is told, and a later one may send.
+            if self.ledger.tell(&row.key, row.epoch).await.map_err(unavailable)? {
+                return Err(with_words(Error::new(Fault::RefundNotApplied), &row));
+            }
+        }
+    }
+
+    /// The row of this number under another `app_id`, for a refund that names none: a server
+    /// whose only credential was exchanged must not send it again. One that a caller was told
+    /// not to have been applied is in nobody's way.
+    async fn elsewhere(&self, refund: &Refund) -> Result<Option<Row>, Error> {
+        let rows = self.ledger.of_number(refund.order_id.as_str()).await.map_err(unavailable)?;
+        let mut differs = false;
+        for row in rows {
+            match row.compare(refund) {
+                Content::Same if row.state == State::NotApplied && row.told => {}
+                Content::Same => return Ok(Some(row)),
+                Content::Differs(_) | Content::Forgotten => differs = true,
+            }
+        }
+        let rule = "was another when this order_id was used for a refund with other content";
+        if differs { Err(reused_as(vec!["app_id"], rule)) } else { Ok(None) }
+    }
+
+    /// Acts on what is under a number before its send: then nothing is sent.
+    async fn found_before(
+        &self,
+        refund: &Refund,
+        seen: &Seen<'_>,
+        before: Option<&Before>,
+        looked: &Looked,
+    ) -> Result<Option<Row>, Error> {
+        let Some(before) = before else { return Ok(None) };
+        match (before.number, &seen.row) {
+            (NumberSeen::Absent | NumberSeen::Unanswered, _) => return Ok(None),
+            (NumberSeen::Other, None) => {
+                let rule = "is the number of another order at Sunmi";
+                return Err(reused_as(vec!["order_id"], rule));
+            }
+            (NumberSeen::Refund(_) | NumberSeen::Unclear, None) => {
+                let why = "a refund was under its number before it was first sent";
+                self.ledger.record_found(refund, looked, why).await.map_err(unavailable)?;
+            }
+            (NumberSeen::Refund(_) | NumberSeen::Unclear | NumberSeen::Other, Some(row)) => {
+                let why = "something was found under its number, after it was not applied";
+                let doubt = Doubt { why: why.to_owned(), ..row.doubt.clone().unwrap_or_default() };
+                let reopened = self.ledger.reopen(&row.key, row.epoch, &doubt).await;
+                reopened.map_err(unavailable)?;
+            }
+        }
+        Ok(Some(self.ledger.row(&Key::of(refund)).await.map_err(unavailable)?))
+    }
+
+    async fn claim(
+        &self,
+        refund: &Refund,
+        looked: &Looked,
+        (deadline, connection, place): (Deadline, Option<Connection>, Place),
+        turn: PaymentTurn,
+    ) -> Result<Begin, Error> {
+        let (id, begun) = (Uuid::new_v4().simple().to_string(), self.clock.now());
+        let request =
+            ClaimRequest { refund, id: &id, looked, ceiling: self.rules.ceiling, begun };
+        let claim = self.ledger.claim(&request).await.map_err(|error| {
+            // It may be claimed all the same.
+            self.give_back_later(Key::of(refund), id.clone());
+            unavailable(error)
+        })?;
+        Ok(match claim {
+            Claim::Fresh(permit, row, durability) => {
+                let claimed = Claimed {
+                    refund: refund.clone(),
+                    id,
+                    permit,
+                    row,
+                    connection,
+                    place,
+                    turn,
+                    deadline,
+                };
+                let took = self.clock.now().saturating_since(begun);
+                match doubtful(durability, took) {
+                    None => Begin::Send(Box::new(claimed)),
+                    Some(why) => return Err(self.give_up(&claimed, why).await),
+                }
+            }
+            Claim::Known(row) => Begin::Follow(*row),
+            Claim::Differs(fields) => return Err(reused(fields)),
+            Claim::InFlight(open) => Begin::Wait(open),
+            Claim::Changed => Begin::Again(looked.names.clone()),
+        })
+    }
+
+    /// Gives a claim back whose commit cannot be relied on.
+    async fn give_up(&self, claimed: &Claimed, why: String) -> Error {
+        let error = unavailable(crate::ledger::LedgerError::new(why));
+        tracing::error!(error = %Chain(&error), "a refund is not sent: its claim may be lost");
+        self.give_back(claimed, "its claim's commit could not be relied on").await;
+        error
+    }
+
+    /// Waits until a refund that is in the way is at rest or in processing.
+    async fn wait_for(&self, open: &Key, deadline: Deadline) -> Result<(), Error> {
+        let until = deadline.earlier(LAST_WORD).earlier(self.rules.min_left);
+        let mut changes = self.ledger.changes(open);
+        loop {
+            let row = self.refresh(open).await.map_err(unavailable)?;
+            if !row.blocks_payment() {
+                return Ok(());
+            }
+            if until.left().is_zero() {
+                return Err(in_flight(Some(&open.order_id)));
+            }
+            let next = Deadline::after(OPEN_PAUSE).min(until);
+            next.bound(changes.next()).await;
+        }
+    }
+}
+
+/// What is known when a refund has its turn.
+struct Seen<'a> {
+    row: Option<Row>,
+    rows: Vec<Row>,
+    names: &'a PaymentNames,
+    turn: PaymentTurn,
+}
+
+/// What is claimed on.
+fn looked(seen: &Seen<'_>, before: Option<&Before>, unseen: Duration) -> Looked {
+    let rows = seen.rows.iter().chain(&seen.row);
+    Looked {
+        epoch: seen.row.as_ref().map_or(0, |row| row.epoch),
+        rows: rows.map(|row| (row.key.clone(), row.change)).collect(),
+        absent: before.is_some_and(|before| before.number == NumberSeen::Absent),
+        payment: before.map_or(PaymentThen::NotLooked, |before| payment_then(before.payment)),
+        names: before.map_or_else(|| seen.names.clone(), |before| before.names.clone()),
+        unseen,
+    }
+}
+
+/// Why a claim is not sent on, if so.
+fn doubtful(durability: Durability, took: Duration) -> Option<String> {
+    match durability {
+        Durability::Doubtful(why) => Some(why),
+        Durability::Durable if took > SLOW_CLAIM => {
+            Some(format!("the claim took {} s to commit", took.as_secs()))
+        }
+        Durability::Durable => None,
+    }
+}
+
+fn in_flight(open: Option<&Identifier>) -> Error {
+    let open = open.map(ToString::to_string);
+    Error::new(Fault::RefundInFlight).with(|context| context.open_order_id = open)
+}
+
+fn forgotten() -> Error {
+    Error::refund_outcome_unknown(
+        "the refund of this number was emptied after its retention, and does not tell its content",
+    )
+}
