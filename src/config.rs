@@ -4,27 +4,29 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use toml::Value;
 use url::Url;
 
 mod callers;
 mod check;
+mod codes;
 mod credentials;
 mod limits;
 mod print;
+mod refund;
 mod settings;
 mod source;
 mod telemetry;
 mod tls;
 mod typed;
+mod upstream;
 
 use crate::api::CallLimits;
 use crate::callers::Access;
 use crate::deadline::Limits;
 use crate::ledger::Location;
-use crate::refund;
+use crate::refund::Rules;
 use crate::retry::Policy;
-use crate::sunmi::{ClientConfig, Credentials, WireConfig, is_loopback};
+use crate::sunmi::{ClientConfig, Credentials, WireConfig};
 use crate::telemetry::Settings;
 use crate::trade::Identifier;
 pub use limits::ConnectionLimits;
@@ -32,10 +34,7 @@ pub use settings::Setting;
 use source::Reader;
 pub use source::{ConfigFault, Sources};
 pub use tls::TlsSettings;
-
-/// Where Sunmi is (API document, 2.1.2).
-const PRODUCTION: &str = "https://openapi.sunmi.com";
-const TEST: &str = "http://test.openapi.sunmi.com";
+pub use upstream::Upstream;
 
 /// Every environment variable of ours starts so.
 pub(crate) const ENV_PREFIX: &str = "SUNMI_TRADE_";
@@ -72,6 +71,11 @@ pub struct Config {
     pub tls: TlsSettings,
     /// Which Sunmi is called.
     pub upstream: Upstream,
+    /// What a ledger of it is bound to.
+    upstream_name: String,
+    /// Whether money may move there, as `upstream.money` says. Without it, that is assumed
+    /// everywhere but in the sandbox, on loopback and at Sunmi's test host.
+    pub may_move_money: bool,
     /// How long connecting to it may take.
     pub connect_timeout: Duration,
     /// How long an attempt may take in all.
@@ -84,10 +88,12 @@ pub struct Config {
     pub retry: Policy,
     /// How long callers may take.
     pub deadlines: Limits,
-    /// How long refunds may take.
-    pub refund: refund::Times,
+    /// How refunds are made.
+    pub refund: Rules,
     /// Where the refund ledger is.
     pub ledger: Location,
+    /// Whether it is made if it is not there; if not, a start without it fails.
+    pub create_ledger: bool,
     /// How the server stops.
     pub shutdown: Shutdown,
     /// Who can sign.
@@ -100,34 +106,6 @@ pub struct Config {
     pub telemetry: Settings,
     /// All settings, as they are in force.
     pub settings: Vec<Setting>,
-}
-
-/// Which Sunmi is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Upstream {
-    /// A real one, or a stand-in of the user's.
-    Environment {
-        /// `production`, `test` or `custom`.
-        name: &'static str,
-        /// Its address.
-        base_url: Url,
-    },
-    /// The built-in sandbox, started with the server.
-    Sandbox,
-}
-
-impl Upstream {
-    /// Whether money may move there. Only of Sunmi's test host and of stand-ins on this machine
-    /// it is known that none does: whatever else is called may be Sunmi, or lead to it.
-    pub fn may_move_money(&self) -> bool {
-        match self {
-            Self::Sandbox => false,
-            Self::Environment { base_url, .. } => {
-                let test = Url::parse(TEST).is_ok_and(|test| test.host() == base_url.host());
-                !test && !is_loopback(base_url)
-            }
-        }
-    }
 }
 
 /// How the server stops.
@@ -155,7 +133,7 @@ pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>
 
 /// Every setting of this version, those of a table of an array as `credentials[].app_id`.
 pub fn settings() -> Vec<Setting> {
-    let file = Some("credentials = [{}]\ncallers = [{}]".to_owned());
+    let file = Some("credentials = [{}]\ncallers = [{}]\nupstream.codes = [{}]".to_owned());
     let sources = Sources { file, ..Sources::default() };
     let mut reader = Reader::new(&sources);
     drop(read(&mut reader, &sources, false));
@@ -167,17 +145,20 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
     let credentials = credentials::read(reader, sources, sandbox);
     let app_ids: Vec<Identifier> =
         credentials.iter().map(|credential| credential.app_id.clone()).collect();
+    let called = upstream::read(reader, sandbox);
     Config {
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
         reflection: reader.flag("reflection", true),
         reload_interval: reader.duration("reload_interval", ms(10)..=s(3600), s(5)),
         tls: tls::read(reader),
-        upstream: upstream(reader, sandbox).unwrap_or(Upstream::Sandbox),
-        connect_timeout: reader.duration("upstream.connect_timeout", ms(1)..=s(60), s(2)),
-        attempt_timeout: reader.duration("upstream.attempt_timeout", ms(1)..=s(600), s(5)),
-        proxy: reader.url("upstream.proxy"),
-        max_in_flight: reader.count("upstream.max_in_flight", 1..=100_000, 1024),
+        upstream: called.upstream,
+        upstream_name: called.name,
+        may_move_money: called.may_move_money,
+        connect_timeout: called.connect_timeout,
+        attempt_timeout: called.attempt_timeout,
+        proxy: called.proxy,
+        max_in_flight: called.max_in_flight,
         retry: Policy {
             max_attempts: reader.count("retry.max_attempts", 1..=10, 3),
             base: reader.duration("retry.base_delay", ms(0)..=s(60), ms(50)),
@@ -188,13 +169,9 @@ fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
             max: reader.duration("deadlines.max", ms(1)..=s(600), s(30)),
             reserve: reader.duration("deadlines.reserve", ms(30)..=s(10), ms(50)),
         },
-        refund: refund::Times {
-            min_left: reader.duration("refund.min_left", ms(0)..=s(60), ms(500)),
-            ceiling: reader.duration("refund.ceiling", ms(1)..=s(3600), s(60)),
-            settle_window: reader.duration("refund.settle_window", s(0)..=s(7 * DAY), s(3600)),
-            retention: reader.duration("refund.retention", s(DAY)..=s(36_500 * DAY), s(400 * DAY)),
-        },
-        ledger: ledger(reader, sandbox),
+        refund: refund::rules(reader, called.refused_codes),
+        ledger: refund::ledger(reader, sandbox, called.may_move_money),
+        create_ledger: refund::create_ledger(reader),
         shutdown: Shutdown {
             // Nobody routes to a sandbox, so nobody has to learn that it stops.
             delay: reader.duration(
@@ -237,55 +214,11 @@ pub fn sandbox(sources: &Sources) -> Result<Sandbox, Vec<ConfigFault>> {
     Ok(Sandbox { listen, credentials: Credentials::new(vec![credential], None) })
 }
 
-/// Which Sunmi is called. There is no silent fall-back from one to another.
-fn upstream(reader: &mut Reader, sandbox: bool) -> Option<Upstream> {
-    let named = reader.has("upstream.environment");
-    let names = ["production", "test", "custom"].map(|name| (name, name));
-    let name = reader.choice("upstream.environment", &names, names[0]);
-    let absent = !reader.has("upstream.base_url");
-    let base_url = reader.url("upstream.base_url");
-    if sandbox {
-        let alone = !named && absent;
-        reader.hide("upstream.environment");
-        reader.check(alone, "--sandbox", "cannot go with another upstream");
-        return Some(Upstream::Sandbox);
-    }
-    let base_url = match (name, base_url) {
-        ("custom", None) => {
-            let rule = "is required with upstream.environment custom";
-            reader.check(!absent, "upstream.base_url", rule);
-            None
-        }
-        ("custom", base_url) => base_url,
-        (_, Some(_)) => {
-            reader.fault("upstream.base_url", "only goes with upstream.environment custom");
-            None
-        }
-        ("test", None) => Url::parse(TEST).ok(),
-        (_, None) => Url::parse(PRODUCTION).ok(),
-    };
-    base_url.map(|base_url| Upstream::Environment { name, base_url })
-}
-
-/// Where the refund ledger is: in memory for a sandbox, else in the working folder.
-fn ledger(reader: &mut Reader, sandbox: bool) -> Location {
-    let rule = "must be memory, sqlite://PATH or postgres://… with known options";
-    let default = match sandbox {
-        true => Location::Memory,
-        false => Location::Sqlite("sunmi-trade.db".into()),
-    };
-    let parse = |value: &Value| Location::parse(value.as_str()?);
-    let show = |ledger: &Location| Value::from(ledger.shown());
-    reader.set("refund.ledger", rule, (default, show), parse)
-}
-
 impl Config {
-    /// The name of the upstream that a ledger belongs to.
+    /// The name of the upstream that a ledger belongs to: `upstream.name`, or else its address,
+    /// `sandbox` for the built-in one.
     pub fn upstream_name(&self) -> &str {
-        match &self.upstream {
-            Upstream::Sandbox => "sandbox",
-            Upstream::Environment { base_url, .. } => base_url.as_str(),
-        }
+        &self.upstream_name
     }
 
     /// Whether callers send tokens over plain text from elsewhere.

@@ -162,9 +162,9 @@ impl Core {
         let ledger = ledger.measured_by(&metrics)?;
         let client = Client::new(&config.client(base_url), config.credentials.clone())?;
         let client = Arc::new(client.measured_by(&metrics));
-        let (refund_tasks, times) = (TaskTracker::new(), config.refund.clone());
+        let (refund_tasks, rules) = (TaskTracker::new(), config.refund.clone());
         let refunds =
-            Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), times);
+            Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), rules);
         Ok(Self { ledger, metrics, client, refunds, refund_tasks })
     }
 }

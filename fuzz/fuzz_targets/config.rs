@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use sunmi_trade::config::{self, Config, ConfigFault, Sources, load};
+use sunmi_trade::ledger::Location;
 use toml::{Table, Value};
 
 const SECRET: &str = "s3cretdonotshow";
@@ -120,6 +121,13 @@ impl Start {
         assert!(config.attempt_timeout <= deadlines.max);
         assert!(deadlines.reserve < deadlines.default && deadlines.default <= deadlines.max);
         assert!(deadlines.max <= refund.ceiling && refund.ceiling <= shutdown.drain);
+        assert!(refund.lag < refund.settle_window);
+        assert!(refund.settle_window <= refund.processing_patience);
+        assert!(config.create_ledger || !matches!(config.ledger, Location::Memory));
+        assert!(!config.may_move_money || !matches!(config.ledger, Location::Memory));
+        assert!((1..).zip(&*refund.refused_codes).all(|(after, code)| {
+            code.len() <= 16 && !refund.refused_codes[after..].contains(code)
+        }));
         if let Some(listen) = &self.listen {
             assert_eq!(listen.parse::<SocketAddr>(), Ok(config.listen));
         }

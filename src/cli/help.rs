@@ -2,13 +2,16 @@
 
 pub(super) const MAIN: &str = "\
 To try it without an account: sunmi-trade serve --sandbox
-To run it: set SUNMI_TRADE_APP_ID and SUNMI_TRADE_APP_KEY, then sunmi-trade serve
+To run it: set SUNMI_TRADE_APP_ID, SUNMI_TRADE_APP_KEY and SUNMI_TRADE__REFUND__LEDGER,
+  then sunmi-trade serve
 To understand an error: sunmi-trade explain E22
 Logs go to standard error; RUST_LOG=debug shows more
 Exit status: 0 done, 1 failed, 64 wrong usage or configuration";
 
 pub(super) const SERVE: &str = "\
-Example: SUNMI_TRADE_APP_ID=... SUNMI_TRADE_APP_KEY=... sunmi-trade serve --listen 0.0.0.0:50051
+Example:
+  SUNMI_TRADE_APP_ID=... SUNMI_TRADE_APP_KEY=... \\
+    SUNMI_TRADE__REFUND__LEDGER=sqlite:///var/lib/sunmi-trade/ledger.db sunmi-trade serve
 A setting named section.key is SUNMI_TRADE__SECTION__KEY in the environment:
   SUNMI_TRADE__UPSTREAM__ENVIRONMENT=test sunmi-trade serve
 Every setting with its default: sunmi-trade check-config --sandbox

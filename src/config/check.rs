@@ -15,22 +15,11 @@ const LAST: Duration = s(5);
 /// ceiling, and that into the drain.
 pub(super) fn check(reader: &mut Reader, config: &Config) {
     let Config { deadlines, refund, .. } = config;
-    let money = config.upstream.may_move_money();
     let table = [
         (
             config.listen != config.admin_listen || config.listen.port() == 0,
             "admin_listen",
             "must differ from listen",
-        ),
-        (
-            !money || !matches!(config.ledger, Location::Memory),
-            "refund.ledger",
-            "must not be memory where money may move: a restart would forget what was sent",
-        ),
-        (
-            !money || refund.settle_window >= s(60),
-            "refund.settle_window",
-            "must be at least 1m where money may move",
         ),
         (
             config.connect_timeout < config.attempt_timeout,
@@ -54,16 +43,6 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
         ),
         (deadlines.max < refund.ceiling, "deadlines.max", "must be shorter than refund.ceiling"),
         (
-            refund.min_left < deadlines.default,
-            "refund.min_left",
-            "must be shorter than deadlines.default",
-        ),
-        (
-            refund.ceiling < config.shutdown.drain,
-            "refund.ceiling",
-            "must be shorter than shutdown.drain",
-        ),
-        (
             config.shutdown.delay + config.shutdown.drain + LAST <= config.shutdown.grace,
             "shutdown.grace",
             "must be at least shutdown.delay, shutdown.drain and 5s together",
@@ -77,11 +56,58 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     for (holds, key, rule) in table {
         reader.check(holds, key, rule);
     }
-    check_callers(reader, config, money);
+    check_refunds(reader, config);
+    check_callers(reader, config);
+}
+
+/// What refunds go by fits each other and the deadlines, and guards money where some may move.
+fn check_refunds(reader: &mut Reader, config: &Config) {
+    let Config { refund, may_move_money: money, .. } = config;
+    let table = [
+        (
+            !money || !matches!(config.ledger, Location::Memory),
+            "refund.ledger",
+            "must not be memory where money may move: a restart would forget what was sent",
+        ),
+        (
+            config.create_ledger || !matches!(config.ledger, Location::Memory),
+            "refund.create_ledger",
+            "must be true where refund.ledger is memory, which is new with every start",
+        ),
+        (
+            !money || refund.settle_window >= s(60),
+            "refund.settle_window",
+            "must be at least 1m where money may move",
+        ),
+        (!money || refund.lag >= s(1), "refund.lag", "must be at least 1s where money may move"),
+        (
+            refund.lag < refund.settle_window,
+            "refund.lag",
+            "must be shorter than refund.settle_window",
+        ),
+        (
+            refund.settle_window <= refund.processing_patience,
+            "refund.processing_patience",
+            "must not be shorter than refund.settle_window",
+        ),
+        (
+            refund.min_left < config.deadlines.default,
+            "refund.min_left",
+            "must be shorter than deadlines.default",
+        ),
+        (
+            refund.ceiling < config.shutdown.drain,
+            "refund.ceiling",
+            "must be shorter than shutdown.drain",
+        ),
+    ];
+    for (holds, key, rule) in table {
+        reader.check(holds, key, rule);
+    }
 }
 
 /// It is said who may call where strangers could, and callers can be known as it is said.
-fn check_callers(reader: &mut Reader, config: &Config, money: bool) {
+fn check_callers(reader: &mut Reader, config: &Config) {
     let clients = config.tls.files.as_ref().and_then(|files| files.clients.as_ref());
     let said = match &config.access {
         Access::Open => clients.is_some_and(|clients| clients.required),
@@ -90,6 +116,7 @@ fn check_callers(reader: &mut Reader, config: &Config, money: bool) {
     let rule = "must be set where money may move on an address that is not loopback: [[callers]], or \
                 trust-network where the network checks who calls, trust-envoy or \
                 trust-linkerd if it also says who it is";
+    let money = config.may_move_money;
     reader.check(!money || config.listen.ip().is_loopback() || said, "callers", rule);
     let rule = "can only be known by uris and dns_names with tls.client_ca_file";
     reader.check(clients.is_some() || !by_certificate(&config.access), "callers", rule);

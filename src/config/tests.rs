@@ -125,3 +125,52 @@ fn a_ratio_and_a_filter_are_what_they_say() {
         assert_eq!(read.is_ok(), fits, "{key} = {value}: {read:?}");
     }
 }
+
+/// What this file comes to, with somebody who signs.
+fn loaded(text: &str, sandbox: bool) -> Config {
+    let credentials = "[[credentials]]\napp_id = 'a'\napp_key = 'x'";
+    let file = Some(format!("{text}\n{credentials}"));
+    load(&Sources { file, ..Sources::default() }, sandbox).unwrap()
+}
+
+#[test]
+fn a_ledger_is_bound_to_the_name_of_the_upstream_or_else_to_its_address() {
+    let long = format!("http://127.0.0.1/{}", "p".repeat(300));
+    let custom =
+        |url: &str| format!("upstream.environment = 'custom'\nupstream.base_url = '{url}'");
+    for (text, sandbox, name) in [
+        ("refund.ledger = 'sqlite://l.db'", false, "https://openapi.sunmi.com/"),
+        ("upstream.environment = 'test'", false, "http://test.openapi.sunmi.com/"),
+        (&custom("http://127.0.0.1:1/below"), false, "http://127.0.0.1:1/below"),
+        (&custom(&long), false, &long),
+        ("", true, "sandbox"),
+        ("upstream.name = 'shop'\nupstream.environment = 'test'", false, "shop"),
+        ("upstream.name = 'shop'", true, "shop"),
+    ] {
+        let config = loaded(text, sandbox);
+        assert_eq!(config.upstream_name(), name, "{text}");
+        let printed = Sources { file: Some(config.to_toml()), ..Sources::default() };
+        assert_eq!(load(&printed, sandbox).unwrap().upstream_name(), name, "{text}");
+    }
+}
+
+#[test]
+fn codes_that_mean_refused_are_kept_and_those_in_doubt_are_as_if_not_given() {
+    let table = |(code, means)| format!("[[upstream.codes]]\ncode = '{code}'\nmeans = '{means}'\n");
+    let text: String =
+        [("T04", "refused"), ("T05", "doubt"), ("d11", "refused")].map(table).concat();
+    assert_eq!(*loaded(&text, true).refund.refused_codes, ["T04".to_owned(), "d11".to_owned()]);
+    assert!(loaded("", true).refund.refused_codes.is_empty());
+}
+
+#[test]
+fn refunds_go_by_the_settings() {
+    let text = "[refund]\nlag = '2s'\nprocessing_patience = '4d'\nlook_first = false\n\
+                create_ledger = false\nledger = 'sqlite://l.db'";
+    let config = loaded(text, true);
+    let rules = (config.refund.lag, config.refund.processing_patience, config.refund.look_first);
+    assert_eq!((rules, config.create_ledger), ((s(2), s(4 * DAY), false), false));
+    let config = loaded("", true);
+    let rules = (config.refund.lag, config.refund.processing_patience, config.refund.look_first);
+    assert_eq!((rules, config.create_ledger), ((s(5), s(3 * DAY), true), true));
+}

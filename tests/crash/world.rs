@@ -57,6 +57,7 @@ impl World {
             ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "500ms"),
             ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "1s"),
             ("SUNMI_TRADE__REFUND__LEDGER", ledger),
+            ("SUNMI_TRADE__REFUND__LAG", "50ms"),
             ("SUNMI_TRADE__REFUND__SETTLE_WINDOW", "200ms"),
             ("SUNMI_TRADE__REFUND__MIN_LEFT", "50ms"),
             ("SUNMI_TRADE__SHUTDOWN__DELAY", "0s"),

@@ -113,7 +113,8 @@ async fn judging() -> (Upstream, Server) {
         ("SUNMI_TRADE__DEADLINES__MAX", "400ms"),
         ("SUNMI_TRADE__REFUND__MIN_LEFT", "0ms"),
         ("SUNMI_TRADE__REFUND__CEILING", "450ms"),
-        ("SUNMI_TRADE__REFUND__SETTLE_WINDOW", "0s"),
+        ("SUNMI_TRADE__REFUND__LAG", "0s"),
+        ("SUNMI_TRADE__REFUND__SETTLE_WINDOW", "1ms"),
     ];
     let server = Server::start(&with(settings(upstream.address), &env)).await;
     (upstream, server)

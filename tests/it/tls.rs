@@ -171,6 +171,7 @@ fn certificates_that_callers_must_show_say_who_may_call() {
         ("SUNMI_TRADE_APP_ID", "app-1"),
         ("SUNMI_TRADE_APP_KEY", "x"),
         ("SUNMI_TRADE__LISTEN", "0.0.0.0:50051"),
+        ("SUNMI_TRADE__REFUND__LEDGER", "sqlite://ledger.db"),
     ];
     for (rule, enough) in [("required", true), ("optional", false)] {
         let sources = with(folder.mutual(Sources::default(), rule), &env);

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use sunmi_trade::deadline::Deadline;
 use sunmi_trade::error::{Fault, RefundOutcome};
 use sunmi_trade::ledger::{Access, Key, Ledger, Location, State};
-use sunmi_trade::refund::{Begun, Refunds, Times};
+use sunmi_trade::refund::{Begun, Refunds, Rules};
 use sunmi_trade::retry::Policy;
 use sunmi_trade::sandbox::credential;
 use sunmi_trade::sunmi::params::SignedForm;
@@ -81,13 +81,17 @@ async fn told_of(
     };
     let credentials = Credentials::new(vec![credential()], None);
     let client = Client::over(Box::new(Meanwhile { url, passes, answer }), &config, credentials);
-    let times = Times {
+    let rules = Rules {
         min_left: Duration::ZERO,
         ceiling: CEILING,
         settle_window: WINDOW,
         retention: WINDOW,
+        lag: Duration::ZERO,
+        processing_patience: WINDOW,
+        look_first: true,
+        refused_codes: [].into(),
     };
-    let refunds = Refunds::new(Arc::new(client), ledger.clone(), TaskTracker::new(), times);
+    let refunds = Refunds::new(Arc::new(client), ledger.clone(), TaskTracker::new(), rules);
     let refund = Refund { app_id: credential().app_id, ..refund("R1") };
     let answer = refunds.refund(refund, Deadline::after(CEILING * 3), &Begun::default(), ()).await;
     let told = answer.map(|answer| answer.value.trade.state.unwrap());

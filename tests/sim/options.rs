@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sunmi_trade::refund::Times;
+use sunmi_trade::refund::Rules;
 
 use crate::rng::Rng;
 
@@ -101,12 +101,16 @@ impl Options {
         }
     }
 
-    pub fn times(&self) -> Times {
-        Times {
+    pub fn rules(&self) -> Rules {
+        Rules {
             min_left: Duration::from_millis(500),
             ceiling: CEILING,
             settle_window: WINDOW,
             retention: Duration::from_secs(400 * 24 * 3600),
+            lag: Duration::from_secs(5),
+            processing_patience: Duration::from_secs(3 * 24 * 3600),
+            look_first: true,
+            refused_codes: [].into(),
         }
     }
 

@@ -164,8 +164,8 @@ impl Replica {
             Clock::Given(Arc::new(move || life.clock()))
         };
         let ledger = self.ledger.clone().by_clock(clock);
-        let times = self.world.options.times();
-        let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), times);
+        let rules = self.world.options.rules();
+        let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), rules);
         Process { life, refunds }
     }
 
