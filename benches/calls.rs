@@ -24,7 +24,8 @@ use sunmi_trade::sandbox;
 use sunmi_trade::server::{self, Listeners};
 use sunmi_trade::sunmi::params::SignedForm;
 use sunmi_trade::sunmi::{
-    Body, Client, ClientConfig, Credentials, HttpReply, SendError, Transport, WireConfig,
+    Body, Client, ClientConfig, Credentials, HttpReply, OwnConnection, SendError, Transport,
+    WireConfig,
 };
 use sunmi_trade::trade::{Identifier, OrderRef, Query};
 use tokio::net::TcpListener;
@@ -45,6 +46,24 @@ impl Transport for Sample {
         let body = include_bytes!("../tests/fixtures/query.json");
         let body = Body::Whole(body.as_slice().into());
         Box::pin(async { Ok(HttpReply { status: 200, retry_after: None, body }) })
+    }
+
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>> {
+        Box::pin(async { Ok(Box::new(Sample) as Box<dyn OwnConnection>) })
+    }
+}
+
+impl OwnConnection for Sample {
+    fn is_open(&mut self) -> bool {
+        true
+    }
+
+    fn post<'a>(
+        self: Box<Self>,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+        Box::pin(async move { Transport::post(&*self, path, form).await })
     }
 }
 

@@ -2,9 +2,10 @@
 //! names, result codes or HTTP.
 //!
 //! The way of a call: [`params`] collects and signs ([`call`] if need be with the other of
-//! two keys of a [`key_ring`]), [`wire`] sends once, [`reply`] reads
-//! ([`codes`] knows the result codes, [`blame`] the field that an error names, [`fields`]
-//! and [`trades`] the result); [`attempts`] tries again where that is safe.
+//! two keys of a [`key_ring`]), [`wire`] sends once, [`reply`] reads what came as an
+//! [`http_reply`] ([`codes`] knows the result codes, [`blame`] the field that an error names,
+//! [`fields`] and [`trades`] the result). A read is made in [`attempts`], again where that may
+//! help; a refund [`once`], on an [`own_connection`] that [`connector`] makes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::retry::budget::TpsBudget;
 
+use crate::clock::BootClock;
 use crate::deadline::Deadline;
 use crate::error::{BoxError, Error, Fault};
 use crate::metrics::{Metrics, UpstreamMetrics};
@@ -27,27 +29,33 @@ mod attempts;
 mod blame;
 mod call;
 pub mod codes;
+mod connector;
 mod credentials;
 mod fields;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http_reply;
 mod key_ring;
+mod once;
+mod own_connection;
 pub mod params;
 mod reply;
 mod trades;
 mod wire;
 
-use attempts::Bounds;
 use call::Call;
 pub use credentials::{Credential, Credentials};
 use fields::Fields;
+pub use http_reply::{Body, HttpReply, MAX_REPLY};
 pub use key_ring::{KeyRing, NotKeys};
+pub use once::Connection;
+use once::Until;
 use params::Params;
 use reply::Reply;
 use wire::Wire;
 pub(crate) use wire::is_loopback;
-pub use wire::{Body, HttpReply, MAX_REPLY, SendError, Transport, WireConfig};
+pub use wire::{OwnConnection, SendError, Transport, WireConfig};
 
 /// How Sunmi is called.
 #[derive(Clone, Debug)]
@@ -68,7 +76,7 @@ const ADMISSION_WAIT: Duration = Duration::from_millis(100);
 const RETRY_SHARE: f32 = 0.2;
 const RETRIES_PER_SECOND: u32 = 10;
 
-/// Calls Sunmi, over one pool of connections.
+/// Calls Sunmi: reads over one pool of connections, refunds each over its own.
 pub struct Client {
     wire: Box<dyn Transport>,
     destination: Destination,
@@ -144,7 +152,7 @@ impl Client {
         let mut params = common(&query.msn);
         params.set(name, number.as_str());
         let call = self.prepare(Operation::Query, &query.app_id, params, field)?;
-        let reply = self.call(call, Bounds::of_read(deadline)).await?;
+        let reply = self.call(call, deadline).await?;
         Ok(reply.map(|reply| match reply {
             Reply::Done(fields) => trades::trade(fields),
             Reply::Processing(fields) => Trade {
@@ -166,7 +174,7 @@ impl Client {
         params.set("platformId", text(query.platform_id.as_ref()));
         let field = if query.order_id.is_some() { "order_id" } else { "platform_id" };
         let call = self.prepare(Operation::SwipeQuery, &query.app_id, params, field)?;
-        let reply = self.call(call, Bounds::of_read(deadline)).await?;
+        let reply = self.call(call, deadline).await?;
         Ok(reply.map(|reply| match reply {
             Reply::Done(fields) => trades::card_trade(fields),
             Reply::Processing(fields) => CardTrade {
@@ -176,13 +184,20 @@ impl Client {
         }))
     }
 
-    /// Sends a refund (2.2): once, and again only where it surely was not processed, and not
-    /// after `deadline`. Its answer is waited for as long as the permit goes.
+    /// Sends a refund (2.2): one request, over this connection. Without one, or if that was
+    /// closed before the first byte, one is made anew. Nothing is sent after `deadline`, nor
+    /// once the permit's time is over by `clock`, which is looked at last of all before the
+    /// bytes are handed over. Its answer is waited for as long as the permit goes.
+    ///
+    /// # Errors
+    /// With [`Fault::DeadlineExceeded`] and [`Fault::UpstreamUnreachable`] surely nothing was
+    /// sent, nor with [`Fault::Internal`], without a key. With any other it may have been.
     pub async fn refund(
         &self,
         permit: Permit,
         refund: &Refund,
-        deadline: Deadline,
+        connection: Option<Connection>,
+        (clock, deadline): (&BootClock, Deadline),
     ) -> Result<Answered<RefundTrade>, Error> {
         let (name, field, number) = original(&refund.original);
         let mut params = common(&refund.msn);
@@ -191,7 +206,8 @@ impl Client {
         params.set("orderId", refund.order_id.as_str());
         params.set("businessId", refund.business_id.as_str());
         let call = self.prepare(Operation::Refund, &refund.app_id, params, field)?;
-        let reply = self.call(call, Bounds::of_refund(&permit, deadline)).await?;
+        let until = Until { permit, clock, deadline };
+        let reply = self.call_once(&call, connection, &until).await?;
         Ok(reply.map(|reply| match reply {
             Reply::Done(fields) => trades::refund(fields),
             Reply::Processing(fields) => RefundTrade {

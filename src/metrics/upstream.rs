@@ -142,9 +142,14 @@ pub struct Attempt {
 
 #[derive(Debug)]
 enum End {
-    Answered { status: u16, code: &'static str },
+    Answered {
+        status: u16,
+        code: &'static str,
+    },
     Failed(&'static str),
     GivenUp,
+    /// There was nothing to count.
+    None,
 }
 
 impl Attempt {
@@ -156,6 +161,11 @@ impl Attempt {
     /// There was none, for this reason.
     pub fn failed(mut self, error: &'static str) {
         self.end = End::Failed(error);
+    }
+
+    /// It was no attempt: only a connection was made, and nothing sent on it yet.
+    pub fn is_none(mut self) {
+        self.end = End::None;
     }
 }
 
@@ -171,6 +181,7 @@ impl Drop for Attempt {
             }
             End::Failed(error) => calls.fail(error, took),
             End::GivenUp => calls.fail("given_up", took),
+            End::None => {}
         }
     }
 }

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::blame::blame;
 use super::codes::{self, Meaning, meaning};
 use super::fields::Fields;
-use super::wire::{Body, HttpReply};
-use crate::error::{BoxError, Error, Fault, SunmiWords};
+use super::http_reply::{Body, HttpReply};
+use crate::error::{Accepted, BoxError, Error, Fault, SunmiWords};
 
 mod twice;
 
@@ -49,11 +49,17 @@ pub(super) fn read(
             code = codes::known(&envelope.words.code);
             read_envelope(envelope, status, order_field)
         }
+        Err(cause) if cause.is::<NamedTwice>() => {
+            let fault = match status {
+                200 => Fault::UpstreamReplyUnreadable,
+                status => doubtful_fault(status),
+            };
+            // One of its codes may be a success.
+            let accepted = Some(Accepted::Unusable);
+            Err(Error::new(fault).with(|context| context.accepted = accepted).because(cause))
+        }
         Err(cause) if status == 200 => {
             Err(Error::new(Fault::UpstreamReplyUnreadable).because(cause))
-        }
-        Err(cause) if cause.is::<NamedTwice>() => {
-            Err(Error::new(doubtful_fault(status)).because(cause))
         }
         Err(_) => Err(Error::new(http_fault(status))),
     };
@@ -83,14 +89,17 @@ fn read_envelope(
             }))
         }
         Meaning::Success | Meaning::Processing if status != 200 => {
-            Err(Error::new(doubtful_fault(status)).with(|context| context.sunmi = Some(words)))
+            Err(accepted(doubtful_fault(status), words, Accepted::Unusable))
         }
         Meaning::Success | Meaning::Processing if damaged => {
             Err(unreadable(words, "a result that is not UTF-8".into()))
         }
         Meaning::Success => match result_set(data) {
             Ok(Some(data)) => Ok(Reply::Done(Fields::new(data, rest))),
-            Ok(None) => Err(unreadable(words, "success without data".into())),
+            Ok(None) => {
+                let fault = Fault::UpstreamReplyUnreadable;
+                Err(accepted(fault, words, Accepted::WithoutData).because("success without data"))
+            }
             Err(cause) => Err(unreadable(words, cause)),
         },
         Meaning::Processing => match result_set(data) {
@@ -118,10 +127,16 @@ fn without_code(fault: Fault) -> Option<&'static str> {
     }
 }
 
+/// A success, or processing, that says no more.
 fn unreadable(words: SunmiWords, cause: BoxError) -> Error {
-    Error::new(Fault::UpstreamReplyUnreadable)
-        .with(|context| context.sunmi = Some(words))
-        .because(cause)
+    accepted(Fault::UpstreamReplyUnreadable, words, Accepted::Unusable).because(cause)
+}
+
+fn accepted(fault: Fault, words: SunmiWords, how: Accepted) -> Error {
+    Error::new(fault).with(|context| {
+        context.sunmi = Some(words);
+        context.accepted = Some(how);
+    })
 }
 
 /// What an HTTP error status says. Those of the third arm are answered before a request is
@@ -309,6 +324,38 @@ mod tests {
         ];
         for (body, expected) in table {
             assert_eq!(summary(http(200, body)), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_is_told_whatever_else_a_reply_says() {
+        use Accepted::{Unusable, WithoutData};
+        let success = r#"{"code":"1","data":{"a":"b"}}"#;
+        let table: &[(u16, &[u8], Option<Accepted>)] = &[
+            (200, br#"{"code":"1"}"#, Some(WithoutData)),
+            (200, br#"{"code":10000,"data":""}"#, Some(WithoutData)),
+            (500, br#"{"code":"1"}"#, Some(Unusable)),
+            (500, success.as_bytes(), Some(Unusable)),
+            (201, br#"{"code":"D01"}"#, Some(Unusable)),
+            (200, br#"{"code":1,"data":[{"a":5}]}"#, Some(Unusable)),
+            (200, br#"{"code":1,"data":"{\"a\":"}"#, Some(Unusable)),
+            (200, b"{\"code\":\"1\",\"data\":{\"a\":\"\xB6\"}}", Some(Unusable)),
+            (200, b"{\"code\":\"D01\",\"msg\":\"\xB6\"}", Some(Unusable)),
+            (200, br#"{"code":"1","data":{"a":5,"a":6}}"#, Some(Unusable)),
+            (200, br#"{"code":"1","code":"E22"}"#, Some(Unusable)),
+            (400, br#"{"code":"E22","code":"1"}"#, Some(Unusable)),
+            (200, br#"{"code":"D01","data":"{\"a\":5,\"a\":6}"}"#, Some(Unusable)),
+            (200, br#"{"code":"E22","msg":"x"}"#, None),
+            (500, br#"{"code":"X99"}"#, None),
+            (200, b"<html>", None),
+            (502, b"", None),
+        ];
+        for (status, body, expected) in table {
+            let error = read(http(*status, *body), "order_id").1.unwrap_err();
+            let name = String::from_utf8_lossy(body);
+            assert_eq!(error.context().accepted, *expected, "{status} {name}");
+            let later = error.into_refund_outcome_unknown();
+            assert_eq!(later.context().accepted, *expected, "{status} {name}");
         }
     }
 

@@ -44,10 +44,13 @@ pub(super) fn refund(mut fields: Fields) -> RefundTrade {
         result_code: fields.text("resultCode"),
         result_message: fields.text("resultMsg"),
         state: fields.one_of("state", trade_state),
-        doubtful: fields.could_not_read("orderType") || fields.could_not_read("amount"),
+        doubtful: CONTRADICTING.iter().any(|name| fields.could_not_read(name)),
         unrecognized: fields.rest(),
     }
 }
+
+/// What of a refund's answer can contradict the refund, and unread may do so.
+const CONTRADICTING: [&str; 4] = ["orderType", "amount", "oriMisId", "oriOrderId"];
 
 /// 2.3.4.
 pub(super) fn card_trade(mut fields: Fields) -> CardTrade {
@@ -161,6 +164,26 @@ mod tests {
     fn fields(data: &Unrecognized) -> Fields {
         let data = data.iter().map(|(name, text)| (name.clone(), Value::from(text.clone())));
         Fields::new(data.collect(), Map::new())
+    }
+
+    /// As Sunmi wrote it, what it is cannot be told: it may be another refund's.
+    #[test]
+    fn a_refund_is_doubtful_where_what_tells_whose_it_is_cannot_be_read() {
+        let table = [
+            (r#"{"state":"3"}"#, false),
+            (r#"{"amount":"100","orderType":"1","oriMisId":"P1","oriOrderId":"O1"}"#, false),
+            (r#"{"amount":"","orderType":null,"oriMisId":"","oriOrderId":null}"#, false),
+            (r#"{"oriPlatformId":["P1"],"businessId":true}"#, false),
+            (r#"{"amount":"1.00"}"#, true),
+            (r#"{"orderType":"2"}"#, true),
+            (r#"{"oriMisId":["P1"]}"#, true),
+            (r#"{"oriOrderId":{"id":"O1"}}"#, true),
+        ];
+        for (data, doubtful) in table {
+            let data = serde_json::from_str(data).unwrap();
+            let found = refund(Fields::new(data, Map::new()));
+            assert_eq!(found.doubtful, doubtful, "{found:?}");
+        }
     }
 
     proptest! {

@@ -1,21 +1,26 @@
-//! The HTTP call itself, on reqwest. This is the only place that says whether a request
-//! that failed may have been sent.
+//! The HTTP call itself: reads on reqwest, over its pool of connections; refunds each on an
+//! [own connection](super::own_connection). Only these two say whether a request that failed
+//! may have been sent.
 
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::Client;
+use reqwest::header::CONTENT_TYPE;
 use url::{Host, Url};
 
+use super::connector::{self, Connector};
+use super::http_reply::HttpReply;
+use super::own_connection::Own;
 use super::params::SignedForm;
-use crate::clock;
 use crate::error::BoxError;
 
-/// The longest reply that is read, in bytes. A real one has less than 1 KiB.
-pub const MAX_REPLY: usize = 1 << 20;
+/// How this server calls itself.
+pub(super) const USER_AGENT: &str = concat!("sunmi-trade/", env!("CARGO_PKG_VERSION"));
+
+/// The type of a signed form.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Where and how Sunmi is called.
 #[derive(Clone, Debug)]
@@ -24,52 +29,47 @@ pub struct WireConfig {
     pub base_url: Url,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
-    /// How long an attempt may take, from connecting to the last byte of the reply.
+    /// How long an attempt may take to the last byte of the reply: from connecting, or for a
+    /// refund, whose connection is made before, from sending.
     pub attempt_timeout: Duration,
     /// A proxy for all calls. Without one, those that the environment names are used
     /// (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub proxy: Option<Url>,
 }
 
-/// Posts a form once. [`Wire`] does it over HTTP; a simulation does it in its own time.
+/// Posts forms, each once. [`Wire`] does it over HTTP; a simulation does it in its own time.
 pub trait Transport: fmt::Debug + Send + Sync {
-    /// Posts `form` to `path`, and waits for a reply as long as an attempt may take.
+    /// Posts a read's `form` to `path`, over any connection, and waits for a reply as long as
+    /// an attempt may take.
     fn post<'a>(
         &'a self,
         path: &'a str,
         form: SignedForm,
     ) -> BoxFuture<'a, Result<HttpReply, SendError>>;
+
+    /// Makes a connection for one request, within the time that this may take.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`] alone: there was nothing to send.
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>>;
 }
 
-/// An HTTP reply, of any status.
-#[derive(Debug)]
-pub struct HttpReply {
-    /// The status.
-    pub status: u16,
-    /// How long it asks to be left alone.
-    pub retry_after: Option<Duration>,
-    /// What it says.
-    pub body: Body,
-}
+/// A connection for one request. It is closed when it goes.
+pub trait OwnConnection: fmt::Debug + Send {
+    /// Whether the other side still listens, as far as this machine knows by now.
+    fn is_open(&mut self) -> bool;
 
-impl HttpReply {
-    /// The same without the secrets of the form that it answers.
-    pub(super) fn without_secrets_of(self, form: &SignedForm) -> Self {
-        let body = match self.body {
-            Body::Whole(bytes) => Body::Whole(form.redact(bytes)),
-            Body::TooLarge => Body::TooLarge,
-        };
-        Self { body, ..self }
-    }
-}
-
-/// The body of a reply.
-#[derive(Debug)]
-pub enum Body {
-    /// All of it.
-    Whole(Bytes),
-    /// It is longer than [`MAX_REPLY`]; the rest was not read.
-    TooLarge,
+    /// Posts `form` to `path`, and waits for a reply as long as an attempt may take. The first
+    /// byte is on its way to the socket when the future has been polled once.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`] if the connection was found closed before the first byte was
+    /// handed over; in every other case [`SendError::MaybeSent`].
+    fn post<'a>(
+        self: Box<Self>,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>>;
 }
 
 /// An attempt without a reply, by what it tells.
@@ -97,40 +97,43 @@ impl SendError {
     }
 }
 
-/// The longest wait that a `Retry-After` is taken to ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// What an exchange comes to within the time of an attempt.
+pub(super) async fn in_time(
+    exchange: impl Future<Output = Result<HttpReply, SendError>>,
+    attempt_timeout: Duration,
+) -> Result<HttpReply, SendError> {
+    let attempt = tokio::time::timeout(attempt_timeout, exchange);
+    let timed_out = || SendError::MaybeSent(TimedOut(attempt_timeout).into());
+    attempt.await.unwrap_or_else(|_| Err(timed_out()))
+}
 
-/// The connection pool to Sunmi.
+/// The connections to Sunmi: a pool for reads, and what makes one for each refund.
 #[derive(Debug)]
 pub(super) struct Wire {
     client: Client,
+    connector: Connector,
     base_url: Url,
     attempt_timeout: Duration,
 }
 
 impl Wire {
     pub(super) fn new(config: &WireConfig) -> Result<Self, BoxError> {
-        // A second call finds it installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = connector::tls(&config.base_url)?;
         let mut builder = Client::builder()
-            .user_agent(concat!("sunmi-trade/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             // One call, one connection: a reset never concerns another call.
             .http1_only()
+            .tls_backend_preconfigured(tls.clone())
             .connect_timeout(config.connect_timeout)
             // No byte may arrive long after we gave the attempt up.
             .tcp_user_timeout(config.attempt_timeout)
             .tcp_nodelay(true)
             // Below the usual keep-alive of servers, so that they seldom close first.
             .pool_idle_timeout(Duration::from_secs(20))
-            // Our loop is the only one that tries again, and a refund is sent where it was
-            // addressed.
+            // Our loop is the only one that tries again, and a form goes where it was addressed.
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
             .referer(false);
-        if config.base_url.scheme() == "http" {
-            // Works on a machine without any trusted certificates, too.
-            builder = builder.tls_certs_only([]);
-        }
         if let Some(proxy) = &config.proxy {
             builder = builder.proxy(reqwest::Proxy::all(proxy.clone())?);
         } else if is_loopback(&config.base_url) {
@@ -139,29 +142,20 @@ impl Wire {
         }
         Ok(Self {
             client: builder.build()?,
+            connector: Connector::new(config, tls)?,
             base_url: config.base_url.clone(),
             attempt_timeout: config.attempt_timeout,
         })
     }
 
     async fn exchange(&self, path: &str, form: SignedForm) -> Result<HttpReply, SendError> {
-        let mut url = self.base_url.clone();
-        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
         let request = self
             .client
-            .post(url)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .post(below(&self.base_url, path))
+            .header(CONTENT_TYPE, FORM)
             .body(form.into_body());
         let response = request.send().await.map_err(send_error)?;
-        let status = response.status();
-        let retry_after = retry_after(&response);
-        let body = match read_body(response).await {
-            Ok(body) => body,
-            // The status alone says it; what follows would only be shown to people.
-            Err(_) if status != StatusCode::OK => Body::Whole(Bytes::new()),
-            Err(error) => return Err(send_error(error)),
-        };
-        Ok(HttpReply { status: status.as_u16(), retry_after, body })
+        HttpReply::read(http::Response::from(response)).await.map_err(send_error)
     }
 }
 
@@ -171,12 +165,23 @@ impl Transport for Wire {
         path: &'a str,
         form: SignedForm,
     ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
-        Box::pin(async move {
-            let attempt = tokio::time::timeout(self.attempt_timeout, self.exchange(path, form));
-            let timed_out = || SendError::MaybeSent(TimedOut(self.attempt_timeout).into());
-            attempt.await.unwrap_or_else(|_| Err(timed_out()))
+        Box::pin(in_time(self.exchange(path, form), self.attempt_timeout))
+    }
+
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>> {
+        Box::pin(async {
+            let line = self.connector.connect().await.map_err(SendError::NotSent)?;
+            let own = Own::new(line, self.base_url.clone(), self.attempt_timeout);
+            Ok(Box::new(own) as Box<dyn OwnConnection>)
         })
     }
+}
+
+/// The address of `path` at Sunmi.
+pub(super) fn below(base_url: &Url, path: &str) -> Url {
+    let mut url = base_url.clone();
+    url.set_path(&format!("{}{path}", base_url.path().trim_end_matches('/')));
+    url
 }
 
 /// Whether this is an address of this machine alone.
@@ -198,28 +203,4 @@ fn send_error(error: reqwest::Error) -> SendError {
         true => SendError::NotSent(error.into()),
         false => SendError::MaybeSent(error.into()),
     }
-}
-
-async fn read_body(mut response: Response) -> reqwest::Result<Body> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_REPLY {
-            return Ok(Body::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Body::Whole(body.freeze()))
-}
-
-/// The `Retry-After` header, in seconds or as a date (RFC 9110, section 10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = httpdate::parse_http_date(text).ok()?;
-            at.duration_since(clock::now()).unwrap_or_default()
-        }
-    };
-    Some(wait.min(MAX_RETRY_AFTER))
 }

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -15,6 +16,8 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, Span};
 use url::Url;
+
+use crate::clock;
 
 /// The conventions of v1.39 to v1.44 call it so; later ones `rpc.status_code`.
 const STATUS_CODE: &str = "rpc.response.status_code";
@@ -117,6 +120,11 @@ pub struct Attempt(Option<Span>);
 impl Attempt {
     /// Begins one, in the trace that the running task works in. `resend` counts from 0.
     pub fn begin(path: &'static str, to: &Destination, resend: u32) -> Self {
+        Self::begin_at(clock::now(), path, to, resend)
+    }
+
+    /// The same for one that began at this time.
+    pub fn begin_at(since: SystemTime, path: &'static str, to: &Destination, resend: u32) -> Self {
         let span = TRACER.get().map(|tracer| {
             let mut attributes = vec![
                 KeyValue::new("http.request.method", "POST"),
@@ -129,6 +137,7 @@ impl Attempt {
             }
             SpanBuilder::from_name(format!("POST {path}"))
                 .with_kind(SpanKind::Client)
+                .with_start_time(since)
                 .with_attributes(attributes)
                 .start_with_context(tracer, &Context::current())
         });

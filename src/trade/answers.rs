@@ -47,8 +47,8 @@ pub struct RefundTrade {
     pub result_code: Option<String>,
     pub result_message: Option<String>,
     pub state: Option<TradeState>,
-    /// Whether the answer has a type or an amount that could not be read, so that it does
-    /// not tell whether it is of this refund. Not part of the contract.
+    /// Whether the answer has a type, an amount or an original that could not be read, so that
+    /// it does not tell whether it is of this refund. Not part of the contract.
     pub doubtful: bool,
     pub unrecognized: Unrecognized,
 }

@@ -28,6 +28,7 @@ mod codes;
 mod odd_replies;
 mod odd_upstream;
 mod retries;
+mod own_connections;
 mod refunds;
 mod repeats;
 mod resolution;

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use sunmi_trade::api::pb;
 use tokio::time::Instant;
 use tonic::{Code, Request};
 
@@ -148,14 +147,15 @@ async fn no_attempt_is_begun_that_the_callers_deadline_leaves_no_time_for() {
 }
 
 #[tokio::test]
-async fn a_refund_that_was_refused_for_its_haste_is_sent_again() {
+async fn a_refund_that_was_refused_for_its_haste_is_not_sent_again_by_itself() {
     let upstream = Upstream::start().await;
     let server = Server::start(&settings(upstream.address)).await;
-    let haste = || calls::code("R03", "请求太频繁");
-    upstream.next(REFUND, haste()).next(REFUND, haste()).next(REFUND, calls::refunded());
-    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
-    assert_eq!(refunded.evidence(), pb::RefundEvidence::Reply);
-    assert_eq!(upstream.take_paths(), [REFUND; 3]);
+    upstream.next(REFUND, calls::code("R03", "请求太频繁")).always(REFUND, calls::refunded());
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    let expected = (Code::ResourceExhausted, "TOO_MANY_REQUESTS", "NOT_APPLIED");
+    assert_eq!(failure.verdict(), expected);
+    assert_eq!(failure.attempts(), Some(1));
+    assert_eq!(upstream.take_paths(), [REFUND]);
 }
 
 #[tokio::test]
@@ -174,17 +174,4 @@ async fn a_refund_that_may_have_been_processed_is_sent_once_whatever_broke() {
         upstream.assert_sent("R1", 1, name);
     })
     .await;
-}
-
-/// After a haste, too: the second answer is what counts, and it is a doubt.
-#[tokio::test]
-async fn a_doubt_after_a_haste_is_a_doubt() {
-    let upstream = Upstream::start().await;
-    let server = Server::start(&settings(upstream.address)).await;
-    upstream.next(REFUND, calls::code("R03", "")).next(REFUND, Answer::BytesThenReset(vec![]));
-    upstream.always(REFUND, calls::refunded()).always(QUERY, calls::not_found());
-    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
-    assert_eq!(failure.verdict(), IN_DOUBT);
-    assert_eq!(failure.attempts(), Some(2));
-    upstream.assert_sent("R1", 2, "a doubt after a haste");
 }

@@ -5,11 +5,8 @@ use sunmi_trade::config::Sources;
 use tonic::Code;
 
 use crate::calls;
-use crate::failure::IN_DOUBT;
 use crate::form::signature;
-use crate::server::{
-    APP_ID, BRIEF, Server, impatient, query, refund, refund_within, settings, with,
-};
+use crate::server::{APP_ID, Server, impatient, query, refund, settings, with};
 use crate::upstream::{Answer, QUERY, REFUND, Seen, Upstream};
 
 /// Settings with an old and a new key, and without retries.
@@ -68,29 +65,15 @@ async fn the_other_key_signs_at_once_what_the_first_was_rejected_for_and_all_tha
     assert_eq!(signers(&upstream), posts(&expected));
 }
 
+/// One request per claim: the key is found out by reads.
 #[tokio::test]
-async fn a_refund_that_was_rejected_for_its_key_is_sent_once_more_with_the_other() {
+async fn a_refund_that_is_rejected_for_its_key_is_not_sent_with_the_other() {
     let upstream = Upstream::start().await;
     let server = Server::start(&both(&upstream)).await;
     upstream.next(REFUND, rejected()).always(REFUND, calls::refunded());
-    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
-    assert_eq!(refunded.evidence(), pb::RefundEvidence::Reply);
-    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key"), (REFUND, "new key")]));
-    assert!(refund(&server, calls::refund("R1")).await.unwrap().replayed);
-    upstream.assert_sent("R1", 2, "once with each key");
-}
-
-/// Only the rejection tells that nothing was processed.
-#[tokio::test]
-async fn a_refund_in_doubt_after_the_other_key_is_a_doubt_and_is_not_sent_again() {
-    let upstream = Upstream::start().await;
-    let server = Server::start(&impatient(both(&upstream))).await;
-    upstream.next(REFUND, rejected()).next(REFUND, Answer::BytesThenReset(vec![]));
-    upstream.always(REFUND, calls::refunded()).always(QUERY, calls::not_found());
-    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
-    assert_eq!(failure.verdict(), IN_DOUBT);
-    assert_eq!(failure.attempts(), Some(2));
-    upstream.assert_sent("R1", 2, "a doubt");
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", "NOT_APPLIED"));
+    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key")]));
 }
 
 #[tokio::test]
@@ -107,8 +90,8 @@ async fn two_keys_that_are_both_rejected_are_a_rejection_after_two_attempts() {
     }
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", "NOT_APPLIED"));
-    assert_eq!(failure.attempts(), Some(2));
-    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key"), (REFUND, "new key")]));
+    assert_eq!(failure.attempts(), Some(1));
+    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key")]));
 }
 
 /// A gateway that fails has not looked at the signature.

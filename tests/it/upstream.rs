@@ -36,6 +36,8 @@ pub(crate) enum Answer {
 /// A request that was seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    /// Which connection it came on, in the order in which they were made.
+    pub(crate) connection: usize,
     /// Method and path, as in `POST /v1/trade/query`.
     pub(crate) line: String,
     pub(crate) path: String,
@@ -98,8 +100,10 @@ impl Upstream {
         };
         let served = upstream.clone();
         tokio::spawn(async move {
+            let mut connections = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(served.clone().connection(stream));
+                tokio::spawn(served.clone().connection(stream, connections));
+                connections += 1;
             }
         });
         upstream
@@ -176,9 +180,9 @@ impl Upstream {
         tokio::time::timeout(GUARD, wait).await.expect("a request in time").unwrap();
     }
 
-    async fn connection(self, mut stream: TcpStream) {
+    async fn connection(self, mut stream: TcpStream, connection: usize) {
         while let Some(seen) = read_request(&mut stream).await {
-            let answer = self.enter(seen);
+            let answer = self.enter(Seen { connection, ..seen });
             if !perform(&mut stream, answer).await {
                 return;
             }
@@ -265,5 +269,5 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
     }
     assert_eq!(body.len(), length, "no pipelining");
     let path = line.split_once(' ').expect("method and path").1.to_owned();
-    Some(Seen { line, path, headers, form: form::parse(&body) })
+    Some(Seen { connection: 0, line, path, headers, form: form::parse(&body) })
 }

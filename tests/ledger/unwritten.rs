@@ -15,7 +15,8 @@ use sunmi_trade::retry::Policy;
 use sunmi_trade::sandbox::credential;
 use sunmi_trade::sunmi::params::SignedForm;
 use sunmi_trade::sunmi::{
-    Body, Client, ClientConfig, Credentials, HttpReply, SendError, Transport, WireConfig,
+    Body, Client, ClientConfig, Credentials, HttpReply, OwnConnection, SendError, Transport,
+    WireConfig,
 };
 use sunmi_trade::trade::{Refund, TradeState};
 use tokio_util::task::TaskTracker;
@@ -28,7 +29,7 @@ const FAILED: &str = r#"{"code":"1","data":{"orderType":"1","state":"5"}}"#;
 const SUCCEEDED: &str = r#"{"code":"1","data":{"orderType":"1","state":"3"}}"#;
 
 /// A Sunmi during whose answer the ledger's table goes, and time passes for the server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Meanwhile {
     url: String,
     passes: Duration,
@@ -51,6 +52,24 @@ impl Transport for Meanwhile {
             tokio::time::resume();
             Ok(HttpReply { status: 200, retry_after: None, body: Body::Whole(self.answer.into()) })
         })
+    }
+
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>> {
+        Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn OwnConnection>) })
+    }
+}
+
+impl OwnConnection for Meanwhile {
+    fn is_open(&mut self) -> bool {
+        true
+    }
+
+    fn post<'a>(
+        self: Box<Self>,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+        Box::pin(async move { Transport::post(&*self, path, form).await })
     }
 }
 

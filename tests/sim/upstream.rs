@@ -10,7 +10,7 @@ use sunmi_trade::error::BoxError;
 use sunmi_trade::sandbox::book::{Book, Endpoint, Execution, Form, Order, Reply};
 use sunmi_trade::sandbox::credential;
 use sunmi_trade::sunmi::params::SignedForm;
-use sunmi_trade::sunmi::{Body, HttpReply, SendError, Transport};
+use sunmi_trade::sunmi::{Body, HttpReply, OwnConnection, SendError, Transport};
 use tokio::sync::oneshot;
 
 use crate::fate::{Answer, Fate};
@@ -49,7 +49,7 @@ struct State {
 }
 
 /// A replica's way to Sunmi.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Line {
     pub upstream: Arc<Upstream>,
     pub life: Arc<Life>,
@@ -234,5 +234,23 @@ impl Transport for Line {
             self.life.passes(is_refund, "after a call");
             answered
         })
+    }
+
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>> {
+        Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn OwnConnection>) })
+    }
+}
+
+impl OwnConnection for Line {
+    fn is_open(&mut self) -> bool {
+        true
+    }
+
+    fn post<'a>(
+        self: Box<Self>,
+        path: &'a str,
+        form: SignedForm,
+    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
+        Box::pin(async move { Transport::post(&*self, path, form).await })
     }
 }

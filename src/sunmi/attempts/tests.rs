@@ -1,16 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_util::future::BoxFuture;
-
 use super::*;
 use crate::retry::Policy;
 use crate::sandbox::credential;
-use crate::sunmi::params::SignedForm;
 use crate::sunmi::{
-    Body, ClientConfig, Credential, Credentials, HttpReply, KeyRing, Transport, WireConfig,
+    Body, ClientConfig, Credential, Credentials, KeyRing, OwnConnection, Transport, WireConfig,
 };
-use crate::trade::{Identifier, OrderRef, Query, Refund};
+use crate::trade::{Identifier, OrderRef, Query};
 
 /// A client with two keys, so many attempts and no pauses.
 fn client(wire: impl Transport + 'static, max_attempts: u32) -> Client {
@@ -29,92 +26,48 @@ fn client(wire: impl Transport + 'static, max_attempts: u32) -> Client {
     Client::over(Box::new(wire), &config, credentials)
 }
 
-fn id(text: &str) -> Identifier {
-    Identifier::parse(text.to_owned()).unwrap()
+fn query() -> Query {
+    let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+    Query { app_id: credential().app_id, msn: id("M1"), order: OrderRef::OrderId(id("O1")) }
 }
 
-fn refund() -> Refund {
-    Refund {
-        app_id: credential().app_id,
-        msn: id("M1"),
-        amount: 1,
-        original: OrderRef::OrderId(id("P1")),
-        order_id: id("R1"),
-        business_id: id("B1"),
-        caller: None,
-    }
-}
-
-/// Asks to be left alone until just before the deadline.
+/// Answers reads with this code, asks to be left alone for so long, and counts.
 #[derive(Debug)]
-struct Throttles;
+struct Says(&'static str, Option<Duration>, Arc<AtomicU32>);
 
-impl Transport for Throttles {
+impl Transport for Says {
     fn post<'a>(
         &'a self,
         _: &'a str,
         _: SignedForm,
     ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
-        let retry_after = Some(Duration::from_micros(99_500));
-        let body = Body::Whole(r#"{"code":"R03"}"#.into());
-        Box::pin(async move { Ok(HttpReply { status: 200, retry_after, body }) })
+        self.2.fetch_add(1, Ordering::Relaxed);
+        let body = Body::Whole(format!(r#"{{"code":"{}"}}"#, self.0).into());
+        Box::pin(async { Ok(HttpReply { status: 200, retry_after: self.1, body }) })
+    }
+
+    fn connect<'a>(&'a self) -> BoxFuture<'a, Result<Box<dyn OwnConnection>, SendError>> {
+        Box::pin(async { Err(SendError::NotSent("for reads alone".into())) })
     }
 }
 
 /// A sleep ends up to a millisecond late, which was told as a call that sent nothing.
 #[tokio::test(start_paused = true)]
-async fn a_refund_that_was_sent_is_not_told_as_not_attempted_when_its_pause_ends_late() {
+async fn a_read_that_was_sent_is_told_as_that_when_its_pause_ends_late() {
+    let says = Says("R03", Some(Duration::from_micros(99_500)), Arc::default());
     let deadline = Deadline::after(Duration::from_millis(100));
-    let permit = Permit::of_claim(1, deadline);
-    let error = client(Throttles, 3).refund(permit, &refund(), deadline).await.unwrap_err();
+    let error = client(says, 3).query(&query(), deadline).await.unwrap_err();
     assert_eq!((error.fault(), error.context().attempts), (Fault::TooManyRequests, Some(1)));
-}
-
-/// Rejects every signature, after so long, and counts.
-#[derive(Clone, Debug)]
-struct Rejects(Duration, Arc<AtomicU32>);
-
-impl Transport for Rejects {
-    fn post<'a>(
-        &'a self,
-        _: &'a str,
-        _: SignedForm,
-    ) -> BoxFuture<'a, Result<HttpReply, SendError>> {
-        Box::pin(async move {
-            self.1.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(self.0).await;
-            let body = Body::Whole(r#"{"code":"E05"}"#.into());
-            Ok(HttpReply { status: 200, retry_after: None, body })
-        })
-    }
-}
-
-/// The rejection came when the caller was gone, but within the time of the claim.
-#[tokio::test(start_paused = true)]
-async fn nothing_is_sent_with_the_other_key_when_the_callers_time_is_over() {
-    let rejects = Rejects(Duration::from_millis(200), Arc::default());
-    for (deadline, attempts) in [(100, 1), (300, 2)] {
-        rejects.1.store(0, Ordering::Relaxed);
-        let deadline = Deadline::after(Duration::from_millis(deadline));
-        let permit = Permit::of_claim(1, Deadline::after(Duration::from_secs(1)));
-        let client = client(rejects.clone(), 1);
-        let error = client.refund(permit, &refund(), deadline).await.unwrap_err();
-        let told = (error.fault(), error.context().attempts);
-        assert_eq!(told, (Fault::SignatureRejected, Some(attempts)));
-        assert_eq!(rejects.1.load(Ordering::Relaxed), attempts);
-    }
 }
 
 /// More rejections than the budget has retries.
 #[tokio::test(start_paused = true)]
 async fn the_other_key_does_not_draw_on_the_budget_of_retries() {
-    let rejects = Rejects(Duration::ZERO, Arc::default());
-    let client = client(rejects.clone(), 1);
-    let order = OrderRef::OrderId(id("O1"));
-    let query = Query { app_id: credential().app_id, msn: id("M1"), order };
+    let calls = Arc::<AtomicU32>::default();
+    let client = client(Says("E05", None, Arc::clone(&calls)), 1);
     for _ in 0..500 {
         let deadline = Deadline::after(Duration::from_secs(1));
-        client.query(&query, deadline).await.unwrap_err();
+        client.query(&query(), deadline).await.unwrap_err();
     }
-    assert_eq!(rejects.1.load(Ordering::Relaxed), 1000);
+    assert_eq!(calls.load(Ordering::Relaxed), 1000);
 }
