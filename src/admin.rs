@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::deadline::Deadline;
 use crate::error::Chain;
-use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics};
+use crate::refund::Refunds;
 
 /// So long a scrape waits for the ledger: much less than scrapers wait for it.
 const LEDGER_TIME: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ pub struct Seen {
     /// For `/metrics`.
     pub metrics: Arc<Metrics>,
     /// For the doubts in `/metrics`.
-    pub ledger: Ledger,
+    pub refunds: Refunds,
 }
 
 /// Serves `/livez` (always 200), `/startupz`, `/readyz` (503 while not ready) and `/metrics`.
@@ -71,7 +71,7 @@ async fn ready(State(seen): State<Seen>) -> (StatusCode, &'static str) {
 
 /// Without the doubts where the ledger cannot be read: all else is wanted most just then.
 async fn measure(State(seen): State<Seen>) -> impl IntoResponse {
-    let doubts = match Deadline::after(LEDGER_TIME).bound(seen.ledger.doubts()).await {
+    let doubts = match Deadline::after(LEDGER_TIME).bound(seen.refunds.doubts()).await {
         Some(Ok(doubts)) => Some(doubts),
         Some(Err(error)) => {
             tracing::warn!(error = %Chain(&error), "the ledger could not be measured");

@@ -40,9 +40,7 @@ pub use durability::Durability;
 pub use facts::Identity;
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
-pub use row::{
-    Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row,
-};
+pub use row::{Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row};
 
 /// The key of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -21,6 +21,7 @@ use crate::clock::BootClock;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fault, Violation};
 use crate::ledger::{Key, Ledger, LedgerError};
+use crate::metrics::Doubts;
 use crate::sunmi::{Answered, Client};
 use crate::telemetry::Trace;
 use crate::trade::{Identifier, Refund, Refunded};
@@ -103,6 +104,14 @@ impl Refunds {
     pub fn by_clock(mut self, clock: BootClock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// What is in doubt now, and what of it needs a person.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub async fn doubts(&self) -> Result<Doubts, LedgerError> {
+        self.ledger.doubts(self.rules.settle_window, self.rules.processing_patience).await
     }
 
     /// Makes a refund, or says what became of it. `held` is dropped when nothing works on it any

@@ -24,7 +24,7 @@ use crate::api::{CountUnknown, Gate, Trades, pb};
 use crate::config::{Config, Upstream};
 use crate::connections::Connections;
 use crate::error::BoxError;
-use crate::ledger::{Access, Ledger};
+use crate::ledger::{Access, Identity, Ledger, Location};
 use crate::metrics::{self, Metrics};
 use crate::refund::Refunds;
 use crate::reload::{self, Contents, Kind, Watched};
@@ -98,7 +98,7 @@ pub async fn run(
     let seen = Seen {
         readiness: readiness.clone(),
         metrics: Arc::clone(&metrics),
-        ledger: ledger.clone(),
+        refunds: refunds.clone(),
     };
     let admin_address = listeners.admin.local_addr()?;
     let admin = tokio::spawn(admin::serve(listeners.admin, seen));
@@ -154,7 +154,7 @@ struct Core {
 
 impl Core {
     async fn new(config: &Config) -> Result<Self, BoxError> {
-        let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Serve).await?;
+        let ledger = ledger(config).await?;
         let base_url = upstream(config).await?;
         let (path, codes) = (sunmi::path, sunmi::codes::counted());
         let sunmi = metrics::Upstream { address: &base_url, path, codes };
@@ -167,6 +167,18 @@ impl Core {
             Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), rules);
         Ok(Self { ledger, metrics, client, refunds, refund_tasks })
     }
+}
+
+/// The ledger, of which the log tells: one that is new may be the wrong one.
+async fn ledger(config: &Config) -> Result<Ledger, BoxError> {
+    let access = if config.create_ledger { Access::Serve } else { Access::ServeExisting };
+    let ledger = Ledger::open(&config.ledger, config.upstream_name(), access).await?;
+    let (at, Identity { id, new, rows, open }) = (config.ledger.shown(), ledger.identity().await?);
+    tracing::info!(%at, %id, rows, open, upstream = config.upstream_name(), "refund ledger");
+    if new && !matches!(config.ledger, Location::Memory) {
+        tracing::warn!(%at, "this refund ledger was made just now: it knows no earlier refund");
+    }
+    Ok(ledger)
 }
 
 /// TLS as its files say, and what to do when they change.

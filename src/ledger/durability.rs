@@ -67,17 +67,14 @@ thread_local! {
 
 /// Does it, and says whether PostgreSQL warned meanwhile. A commit that it could not bring to a
 /// synchronous standby comes back as a success with a warning.
-pub(super) async fn watch<T, E>(
-    commit: impl Future<Output = Result<T, E>>,
-) -> Result<bool, E> {
+pub(super) async fn watch<T, E>(commit: impl Future<Output = Result<T, E>>) -> Result<bool, E> {
     static LISTENER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener));
     let mut commit = pin!(commit);
     let mut warned = false;
     std::future::poll_fn(|context| {
         WARNED.set(false);
         // What is logged within one poll is logged on this thread.
-        let polled =
-            dispatcher::with_default(&LISTENER, || commit.as_mut().poll(context));
+        let polled = dispatcher::with_default(&LISTENER, || commit.as_mut().poll(context));
         if WARNED.get() {
             warned = true;
             tracing::warn!("PostgreSQL warned of a commit");

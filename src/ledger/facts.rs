@@ -1,6 +1,5 @@
 //! What a ledger is: an id made with it, and the upstream that its numbers belong to.
 
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Decision, Ledger, LedgerError, Result};
@@ -18,12 +17,6 @@ pub struct Identity {
     pub open: i64,
 }
 
-#[derive(FromRow)]
-struct Counts {
-    rows: i64,
-    open: i64,
-}
-
 impl Ledger {
     /// The name of the upstream that it belongs to: this one, if it belonged to none.
     pub(super) async fn bind(&self, upstream: &str) -> Result<String> {
@@ -34,7 +27,7 @@ impl Ledger {
     pub async fn identity(&self) -> Result<Identity> {
         let made = Uuid::new_v4().to_string();
         let id = self.fact("id", &made).await?;
-        let Counts { rows, open } = sqlx::query_as(
+        let (rows, open): (i64, i64) = sqlx::query_as(
             "SELECT COUNT(*) AS rows, CAST(COALESCE(SUM(CASE WHEN state IN ('settled', \
              'not_applied') THEN 0 ELSE 1 END), 0) AS BIGINT) AS open FROM refunds",
         )
@@ -52,10 +45,7 @@ impl Ledger {
         if before == upstream {
             return Err(LedgerError::new(format!("it belongs to {upstream} already")));
         }
-        let said = format!(
-            "from {before} to {upstream} by {}: {}",
-            decision.by, decision.reason
-        );
+        let said = format!("from {before} to {upstream} by {}: {}", decision.by, decision.reason);
         let mut tx = self.pool.begin().await?;
         sqlx::query("UPDATE ledger_facts SET value = $1 WHERE name = 'upstream'")
             .bind(upstream.to_owned())
@@ -63,10 +53,7 @@ impl Ledger {
             .await?;
         let keep = "INSERT INTO ledger_facts (name, value) \
             VALUES ('rehomed at ' || CAST({now} AS TEXT), $1) ON CONFLICT DO NOTHING";
-        sqlx::query(self.sql(keep))
-            .bind(said)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(self.sql(keep)).bind(said).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(before)
     }

@@ -113,7 +113,13 @@ impl Ledger {
     /// Records that the refund of this claim may have happened, and what led there. `answer` is
     /// what Sunmi answered, where that is believed once looks bear it out; `accepted`, that Sunmi
     /// said that it accepted something.
-    pub async fn doubt(&self, key: &Key, epoch: i64, doubt: &Doubt, said: Said<'_>) -> Result<bool> {
+    pub async fn doubt(
+        &self,
+        key: &Key,
+        epoch: i64,
+        doubt: &Doubt,
+        said: Said<'_>,
+    ) -> Result<bool> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'in_doubt', doubt = $4, answer = $5, \
              accepted = CASE WHEN $6 = 1 THEN 1 ELSE accepted END, \
@@ -158,9 +164,8 @@ impl Ledger {
              person = 0, changed_at = {now}, change = {change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state IN ('claimed', 'in_doubt')",
         );
-        let query = of_epoch(sql, key, epoch)
-            .bind(serde_json::to_string(doubt)?)
-            .bind(i64::from(told));
+        let query =
+            of_epoch(sql, key, epoch).bind(serde_json::to_string(doubt)?).bind(i64::from(told));
         self.moved(query, key, epoch, (State::NotApplied, &doubt.why)).await
     }
 
@@ -217,8 +222,7 @@ impl Ledger {
 
     /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.
     pub async fn dispute(&self, key: &Key, why: &str) -> Result<()> {
-        let sql =
-            self.sql("UPDATE refunds SET disputed = $3 WHERE app_id = $1 AND order_id = $2");
+        let sql = self.sql("UPDATE refunds SET disputed = $3 WHERE app_id = $1 AND order_id = $2");
         self.change(of_key(sql, key).bind(why.to_owned())).await?;
         self.contradicted(key, why);
         Ok(())
@@ -343,9 +347,7 @@ impl Ledger {
 
 /// A query over a row: its key is $1 and $2.
 fn of_key<'q>(sql: AssertSqlSafe<String>, key: &Key) -> Query<'q, Any, AnyArguments> {
-    sqlx::query(sql)
-        .bind(key.app_id.as_str().to_owned())
-        .bind(key.order_id.as_str().to_owned())
+    sqlx::query(sql).bind(key.app_id.as_str().to_owned()).bind(key.order_id.as_str().to_owned())
 }
 
 /// A query over a claim: its key is $1 and $2, its epoch $3.

@@ -247,9 +247,10 @@ async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Cl
         Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
     };
     if access != Access::Serve {
-        sqlx::query("SELECT name FROM ledger_facts LIMIT 1").execute(&pool).await.map_err(
-            |error| LedgerError::new(NoLedger(error.into())),
-        )?;
+        sqlx::query("SELECT name FROM ledger_facts LIMIT 1")
+            .execute(&pool)
+            .await
+            .map_err(|error| LedgerError::new(NoLedger(error.into())))?;
     }
     migrator().run(&pool).await.map_err(LedgerError::new)?;
     Ok((pool, clock))

@@ -116,21 +116,11 @@ impl Ledger {
     /// Rows that the resolver should look at, the longest overdue first. They are this
     /// caller's for `hold`: no other replica gets them in that time. A row that is due later
     /// than `latest` from now is due: the clock went back.
-    pub async fn take_due(
-        &self,
-        limit: i64,
-        hold: Duration,
-        latest: Duration,
-    ) -> Result<Vec<Row>> {
+    pub async fn take_due(&self, limit: i64, hold: Duration, latest: Duration) -> Result<Vec<Row>> {
         self.metrics.measure(Work::TakeDue, self.try_take_due(limit, hold, latest)).await
     }
 
-    async fn try_take_due(
-        &self,
-        limit: i64,
-        hold: Duration,
-        latest: Duration,
-    ) -> Result<Vec<Row>> {
+    async fn try_take_due(&self, limit: i64, hold: Duration, latest: Duration) -> Result<Vec<Row>> {
         let sql = format!(
             "SELECT {COLUMNS}, look_at FROM refunds \
              WHERE state IN ('claimed', 'in_doubt', 'processing') \

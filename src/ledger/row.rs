@@ -242,9 +242,7 @@ impl Row {
             (None, Some(_), _) => Content::Same,
             (None, None, Some(hash)) if *hash == refund.content_hash() => Content::Same,
             // Which of the fields it is, the hash does not tell.
-            (None, None, Some(_)) => {
-                Content::Differs(vec!["msn", "amount_minor", "business_id"])
-            }
+            (None, None, Some(_)) => Content::Differs(vec!["msn", "amount_minor", "business_id"]),
             (None, None, None) => Content::Forgotten,
         }
     }

@@ -132,7 +132,8 @@ impl Refunds {
         }
         let unseen = self.clock.now().saturating_since(looked_at) + self.rules.lag;
         let looked = looked(&seen, before.as_ref(), unseen);
-        if let Some(known) = self.found_before(refund, &seen, before.as_ref(), &looked).await? {
+        let number = before.as_ref().map(|before| before.number);
+        if let Some(known) = self.found_before(refund, &seen, number, &looked).await? {
             return Ok(Begin::Follow(known));
         }
         let connection = before.map(|before| before.connection);
@@ -192,21 +193,20 @@ impl Refunds {
         &self,
         refund: &Refund,
         seen: &Seen<'_>,
-        before: Option<&Before>,
+        number: Option<NumberSeen>,
         looked: &Looked,
     ) -> Result<Option<Row>, Error> {
-        let Some(before) = before else { return Ok(None) };
-        match (before.number, &seen.row) {
-            (NumberSeen::Absent | NumberSeen::Unanswered, _) => return Ok(None),
-            (NumberSeen::Other, None) => {
+        match (number, &seen.row) {
+            (None | Some(NumberSeen::Absent | NumberSeen::Unanswered), _) => return Ok(None),
+            (Some(NumberSeen::Other), None) => {
                 let rule = "is the number of another order at Sunmi";
                 return Err(reused_as(vec!["order_id"], rule));
             }
-            (NumberSeen::Refund(_) | NumberSeen::Unclear, None) => {
+            (Some(NumberSeen::Refund(_) | NumberSeen::Unclear), None) => {
                 let why = "a refund was under its number before it was first sent";
                 self.ledger.record_found(refund, looked, why).await.map_err(unavailable)?;
             }
-            (NumberSeen::Refund(_) | NumberSeen::Unclear | NumberSeen::Other, Some(row)) => {
+            (Some(NumberSeen::Refund(_) | NumberSeen::Unclear | NumberSeen::Other), Some(row)) => {
                 let why = "something was found under its number, after it was not applied";
                 let doubt = Doubt { why: why.to_owned(), ..row.doubt.clone().unwrap_or_default() };
                 let reopened = self.ledger.reopen(&row.key, row.epoch, &doubt).await;
@@ -224,8 +224,7 @@ impl Refunds {
         turn: PaymentTurn,
     ) -> Result<Begin, Error> {
         let (id, begun) = (Uuid::new_v4().simple().to_string(), self.clock.now());
-        let request =
-            ClaimRequest { refund, id: &id, looked, ceiling: self.rules.ceiling, begun };
+        let request = ClaimRequest { refund, id: &id, looked, ceiling: self.rules.ceiling, begun };
         let claim = self.ledger.claim(&request).await.map_err(|error| {
             // It may be claimed all the same.
             self.give_back_later(Key::of(refund), id.clone());
@@ -233,21 +232,20 @@ impl Refunds {
         })?;
         Ok(match claim {
             Claim::Fresh(permit, row, durability) => {
-                let claimed = Claimed {
+                let took = self.clock.now().saturating_since(begun);
+                if let Some(why) = doubtful(durability, took) {
+                    return Err(self.give_up(&row.key, &id, why).await);
+                }
+                Begin::Send(Box::new(Claimed {
                     refund: refund.clone(),
                     id,
                     permit,
-                    row,
+                    row: *row,
                     connection,
                     place,
                     turn,
                     deadline,
-                };
-                let took = self.clock.now().saturating_since(begun);
-                match doubtful(durability, took) {
-                    None => Begin::Send(Box::new(claimed)),
-                    Some(why) => return Err(self.give_up(&claimed, why).await),
-                }
+                }))
             }
             Claim::Known(row) => Begin::Follow(*row),
             Claim::Differs(fields) => return Err(reused(fields)),
@@ -257,10 +255,10 @@ impl Refunds {
     }
 
     /// Gives a claim back whose commit cannot be relied on.
-    async fn give_up(&self, claimed: &Claimed, why: String) -> Error {
-        let error = unavailable(crate::ledger::LedgerError::new(why));
+    async fn give_up(&self, key: &Key, id: &str, why: String) -> Error {
+        let error = Error::new(Fault::LedgerUnavailable).because(why);
         tracing::error!(error = %Chain(&error), "a refund is not sent: its claim may be lost");
-        self.give_back(claimed, "its claim's commit could not be relied on").await;
+        self.give_back(key, id, "its claim's commit could not be relied on").await;
         error
     }
 

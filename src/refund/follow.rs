@@ -135,10 +135,10 @@ pub(super) fn with_words(error: Error, row: &Row) -> Error {
     let Some(doubt) = &row.doubt else { return error };
     error.with(|context| {
         context.http_status = doubt.http_status;
-        context.sunmi = doubt.code.clone().map(|code| SunmiWords {
-            code,
-            message: doubt.message.clone().unwrap_or_default(),
-        });
+        context.sunmi = doubt
+            .code
+            .clone()
+            .map(|code| SunmiWords { code, message: doubt.message.clone().unwrap_or_default() });
     })
 }
 

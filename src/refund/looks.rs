@@ -11,8 +11,6 @@ use crate::trade::{OrderRef, PaymentNames, Query, Refund, Trade};
 /// What was seen before a refund is sent.
 pub(super) struct Before {
     pub(super) number: NumberSeen,
-    /// What was found under the number.
-    pub(super) found: Option<Trade>,
     pub(super) payment: PaymentSeen,
     pub(super) names: PaymentNames,
     /// What the refund will be sent over.
@@ -48,7 +46,6 @@ impl Refunds {
         let names = payment.ok().filter(|_| is_found).map(|it| PaymentNames::from(&it.value));
         Ok(Before {
             number: number_seen,
-            found: number.ok().map(|it| it.value),
             payment: payment_seen,
             names: names.unwrap_or_default(),
             connection: connection.map_err(Error::not_attempted)?,
@@ -64,7 +61,7 @@ impl Refunds {
         refund: &Refund,
         deadline: Deadline,
     ) -> Result<(NumberSeen, Option<Trade>), Error> {
-        self.look_at(refund, by_number(refund), deadline).await
+        self.query_number(refund, by_number(refund), deadline).await
     }
 
     /// The same by a name that Sunmi's own answer gave the refund.
@@ -75,10 +72,10 @@ impl Refunds {
         deadline: Deadline,
     ) -> Result<(NumberSeen, Option<Trade>), Error> {
         let query = Query { order: name, ..by_number(refund) };
-        self.look_at(refund, query, deadline).await
+        self.query_number(refund, query, deadline).await
     }
 
-    async fn look_at(
+    async fn query_number(
         &self,
         refund: &Refund,
         query: Query,
@@ -142,9 +139,5 @@ fn by_number(refund: &Refund) -> Query {
 }
 
 fn by_original(refund: &Refund) -> Query {
-    Query {
-        app_id: refund.app_id.clone(),
-        msn: refund.msn.clone(),
-        order: refund.original.clone(),
-    }
+    Query { app_id: refund.app_id.clone(), msn: refund.msn.clone(), order: refund.original.clone() }
 }

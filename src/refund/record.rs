@@ -18,7 +18,7 @@ impl Refunds {
     pub(super) fn record_later<R>(
         &self,
         error: LedgerError,
-        record: impl Fn(Ledger) -> R + Send + 'static,
+        record: impl Fn(Ledger) -> R + Send + Sync + 'static,
     ) where
         R: Future<Output = Result<(), LedgerError>> + Send + 'static,
     {

@@ -42,8 +42,7 @@ impl Refunds {
         let began = self.clock.now();
         let seen_for = self.memory.age(row, began);
         let window = self.rules.settle_window;
-        let past_window =
-            scope == Scope::All && row.is_past(window) && seen_for >= window;
+        let past_window = scope == Scope::All && row.is_past(window) && seen_for >= window;
         let others = self.ledger.of_payment(&row.payment()).await?;
         self.memory.note_succeeded(row, &others, began);
         let (number, found) = self.look_by_all_names(row, &refund, deadline).await?;

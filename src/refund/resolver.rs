@@ -115,7 +115,7 @@ impl Refunds {
                 self.memory.forget(&row.key);
                 return Ok(false);
             }
-            self.tell_person(&row, why.as_deref());
+            self.tell_person(&row, why.as_ref());
             let wait = schedule::wait(self.open(&row), self.rules.lag);
             self.ledger.look_again(&row.key, wait).await?;
             let now = self.clock.now();
@@ -148,7 +148,7 @@ impl Refunds {
     }
 
     /// Says once of a refund that only a person can settle it.
-    fn tell_person(&self, row: &Row, why: Option<&(dyn std::error::Error + Send + Sync)>) {
+    fn tell_person(&self, row: &Row, why: Option<&BoxError>) {
         let needs = match row.state {
             State::Processing => row.claimed_before(self.rules.processing_patience),
             State::InDoubt => row.person || row.is_past(self.rules.settle_window),
@@ -159,7 +159,7 @@ impl Refunds {
                 app_id = row.key.app_id.as_str(),
                 refund = shown(row.key.order_id.as_str()).as_deref(),
                 state = row.state.name(),
-                why = why.map(|why| Chain(why).to_string()),
+                why = why.map(|why| Chain(why.as_ref()).to_string()),
                 "a refund needs a person: see `sunmi-trade refunds show`"
             );
         }

@@ -7,7 +7,7 @@ use super::judgement::refusal::{Belief, believe_refusal, is_explained};
 use super::judgement::reply::{self, Verdict};
 use super::judgement::total::Total;
 use crate::deadline::Deadline;
-use crate::error::{Chain, Error};
+use crate::error::{BoxError, Chain, Error, Fault};
 use crate::ledger::{Doubt, Key, Pending, Row, Said, Settled};
 use crate::permit::Permit;
 use crate::sunmi::{Answered, Connection, Place};
@@ -181,11 +181,10 @@ impl Refunds {
     }
 
     /// Gives a claim back that is not sent on.
-    pub(super) async fn give_back(&self, claimed: &Claimed, why: &str) {
-        let key = &claimed.row.key;
-        if let Err(error) = self.ledger.give_back(key, &claimed.id, why).await {
+    pub(super) async fn give_back(&self, key: &Key, id: &str, why: &str) {
+        if let Err(error) = self.ledger.give_back(key, id, why).await {
             tracing::error!(error = %Chain(&error), "a refund's record was not written");
-            self.give_back_later(key.clone(), claimed.id.clone());
+            self.give_back_later(key.clone(), id.to_owned());
         }
     }
 
@@ -221,7 +220,8 @@ impl Refunds {
     ) -> Result<Answered<Refunded>, Error> {
         let Sent { row, turn, deadline, attempts, .. } = sent;
         drop(turn);
-        let unknown = |error| doubt.unwrap_or_else(|| Error::refund_outcome_unknown(error));
+        let unknown =
+            |error: BoxError| doubt.unwrap_or_else(|| Error::refund_outcome_unknown(error));
         let row = match self.ledger.read(&row.key).await {
             Ok(Some(row)) => row,
             Ok(None) => return Err(unknown("its row is gone".into())),
@@ -229,7 +229,7 @@ impl Refunds {
         };
         match self.follow(row, Sender::ThisCall, deadline).await {
             Ok(answer) => Ok(Answered { attempts, ..answer }),
-            Err(other) if other.fault() == crate::error::Fault::RefundOutcomeUnknown => {
+            Err(other) if other.fault() == Fault::RefundOutcomeUnknown => {
                 Err(unknown(other.into()))
             }
             Err(other) => Err(other.with(|context| context.attempts = Some(attempts))),

@@ -83,10 +83,7 @@ impl Payment {
     }
 }
 
-fn share<'a>(
-    ours: impl Iterator<Item = &'a str>,
-    theirs: impl Iterator<Item = &'a str>,
-) -> bool {
+fn share<'a>(ours: impl Iterator<Item = &'a str>, theirs: impl Iterator<Item = &'a str>) -> bool {
     let theirs: Vec<&str> = theirs.collect();
     ours.into_iter().any(|name| theirs.contains(&name))
 }
@@ -123,11 +120,17 @@ mod tests {
                 ("a", ('m', "1"), ["8", "", "1"]),
                 false,
             ),
-            ("one knows no platform", ("a", ('m', "1"), ["7", "", "1"]), ("a", ('m', "1"), none), true),
+            (
+                "one knows no platform",
+                ("a", ('m', "1"), ["7", "", "1"]),
+                ("a", ('m', "1"), none),
+                true,
+            ),
             ("nothing in common", ("a", ('p', "7"), none), ("a", ('o', "1"), none), false),
         ];
         for (what, one, other, expected) in table {
-            let [one, other] = [one, other].map(|(app_id, asked, found)| payment(app_id, asked, found));
+            let [one, other] =
+                [one, other].map(|(app_id, asked, found)| payment(app_id, asked, found));
             assert_eq!(one.is_same(&other), expected, "{what}");
             assert_eq!(other.is_same(&one), expected, "{what}, the other way round");
         }

@@ -77,7 +77,9 @@ fn conclude_found(case: &Case, course: Course, total: Total) -> Conclusion {
 
 fn conclude_failed(case: &Case, total: Total) -> Conclusion {
     if !case.absent {
-        return Conclusion::Nothing("a failed refund is under its number, maybe of an earlier claim");
+        return Conclusion::Nothing(
+            "a failed refund is under its number, maybe of an earlier claim",
+        );
     }
     if !case.past_window && !case.explained {
         return Conclusion::Nothing("a failed refund is under its number; another may yet appear");

@@ -30,11 +30,8 @@ pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> 
     } else if fault == Fault::OrderNotFound {
         *payment == PaymentThen::NotFound
     } else {
-        let ended = [
-            Fault::TransactionEnded,
-            Fault::TransactionNotSupported,
-            Fault::TransactionInvalid,
-        ];
+        let ended =
+            [Fault::TransactionEnded, Fault::TransactionNotSupported, Fault::TransactionInvalid];
         ended.contains(&fault) && base.is_some_and(|it| it.state == TradeState::Ended)
     }
 }
@@ -91,8 +88,7 @@ pub(crate) fn believe_refusal(
 /// Whether the answer that a refund failed is believed: after two looks that show its number
 /// absent or failed, and that the total excludes the amount, or that the payment cannot be found.
 pub(crate) fn believe_failure((number, total): (NumberSeen, Total), before: bool) -> Belief {
-    let number =
-        matches!(number, NumberSeen::Absent | NumberSeen::Refund(Course::Failed));
+    let number = matches!(number, NumberSeen::Absent | NumberSeen::Refund(Course::Failed));
     let total = matches!(total, Total::Excludes | Total::PaymentUnfindable);
     Belief::of(number && total, before)
 }

@@ -68,9 +68,8 @@ fn accepted(what: &'static str) -> Error {
 /// the document's sample does not echo it. Nor does its business number, which the document
 /// describes differently in request and answer.
 fn contradiction(refund: &Refund, trade: &RefundTrade) -> Option<&'static str> {
-    let other = |name: &Option<String>, asked: &str| {
-        name.as_ref().is_some_and(|name| name != asked)
-    };
+    let other =
+        |name: &Option<String>, asked: &str| name.as_ref().is_some_and(|name| name != asked);
     let other_original = match &refund.original {
         OrderRef::MisId(id) => other(&trade.ori_mis_id, id.as_str()),
         OrderRef::OrderId(id) => other(&trade.ori_order_id, id.as_str()),

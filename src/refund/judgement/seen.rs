@@ -103,11 +103,9 @@ pub(crate) fn payment(asked: &OrderRef, look: &Look) -> Option<PaymentSeen> {
         return None;
     }
     Some(match (found.order_type, found.state) {
-        (Some(OrderType::Payment), Some(state)) => PaymentSeen::Found(PaymentFacts {
-            total: found.refunded,
-            state,
-            amount: found.amount,
-        }),
+        (Some(OrderType::Payment), Some(state)) => {
+            PaymentSeen::Found(PaymentFacts { total: found.refunded, state, amount: found.amount })
+        }
         (Some(OrderType::Payment | OrderType::Refund) | None, _) => PaymentSeen::NotShown,
     })
 }
@@ -126,9 +124,7 @@ fn is_named(asked: &OrderRef, found: &Trade) -> bool {
 /// is neither of its own weather nor of who asks, or with success and no data.
 pub(crate) fn can_be_read(error: &Error) -> bool {
     match error.fault() {
-        Fault::UpstreamReplyUnreadable => {
-            error.context().accepted == Some(Accepted::WithoutData)
-        }
+        Fault::UpstreamReplyUnreadable => error.context().accepted == Some(Accepted::WithoutData),
         Fault::ServiceUnavailable
         | Fault::SignatureRejected
         | Fault::AlipayRefundCallFailed

@@ -1,6 +1,6 @@
 //! Whether a payment's total shows that a refund is not in it.
 
-use super::seen::{NumberSeen, Course, PaymentSeen};
+use super::seen::{Course, NumberSeen, PaymentSeen};
 use crate::ledger::{Baseline, PaymentThen};
 
 /// What the payment's total says of a refund.
@@ -42,12 +42,7 @@ pub(crate) struct Other {
 /// baseline and have not succeeded in that claim: it does if `B - D <= T < B + L + amount - D`.
 ///
 /// A total below `B - D` shows that something was returned, which could hide this refund.
-pub(crate) fn weigh(
-    then: &PaymentThen,
-    now: PaymentSeen,
-    others: &[Other],
-    amount: i64,
-) -> Total {
+pub(crate) fn weigh(then: &PaymentThen, now: PaymentSeen, others: &[Other], amount: i64) -> Total {
     match (then, now) {
         (PaymentThen::Found(base), PaymentSeen::Found(now)) if now.state != base.state => {
             Total::Silent("the payment's state is not what it was before the send")
@@ -65,7 +60,9 @@ pub(crate) fn weigh(
         (PaymentThen::NotFound | PaymentThen::NotShown, PaymentSeen::NotShown) => {
             Total::PaymentUnfindable
         }
-        (PaymentThen::NotLooked, _) => Total::Silent("nobody looked at the payment before the send"),
+        (PaymentThen::NotLooked, _) => {
+            Total::Silent("nobody looked at the payment before the send")
+        }
         (PaymentThen::NotFound | PaymentThen::NotShown, PaymentSeen::Found(_)) => {
             Total::Silent("the payment was not found before the send")
         }
@@ -78,7 +75,8 @@ fn weigh_sums(base: &Baseline, total: i64, others: &[Other], amount: i64) -> Tot
         return Total::Silent("the amount of another refund of the payment is not known any more");
     }
     let counted = |other: &&Other| other.succeeded && !other.by_person && other.at_rest;
-    let since: i128 = since().filter(counted).filter_map(|other| other.amount).map(i128::from).sum();
+    let since: i128 =
+        since().filter(counted).filter_map(|other| other.amount).map(i128::from).sum();
     let succeeded = |then: &crate::ledger::OpenThen| {
         others.iter().any(|other| {
             (&other.app_id, &other.order_id, other.epoch)
