@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
@@ -280,8 +281,14 @@ async fn spoiled(answer: Answer, executed: Option<Reply>) -> Fate {
 /// A reply that breaks off in the middle of its body.
 fn cut(body: &str) -> Response<Body> {
     let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
-    let frames = [Ok(Frame::data(half)), Err(io::Error::other("the fault script cuts this reply"))];
-    let mut response = Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
+    let ended = async {
+        // hyper drops what it has not written yet when it meets an error; so let it write.
+        tokio::task::yield_now().await;
+        Err(io::Error::other("the fault script cuts this reply"))
+    };
+    let half = futures_util::stream::iter([Ok(Frame::data(half))]);
+    let frames = half.chain(futures_util::stream::once(ended));
+    let mut response = Response::new(Body::new(StreamBody::new(frames)));
     response.headers_mut().insert(http::header::CONTENT_LENGTH, body.len().into());
     response
 }
