@@ -41,6 +41,7 @@ fn sample_query() -> Order {
         platform_id: "SDPPDS434890114".to_owned(),
         refunded: 2,
         state: "3".to_owned(),
+        app_id: None,
     }
 }
 

@@ -5,6 +5,8 @@ use jiff::tz::{Offset, TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Names;
+
 /// Whether an order is a payment or a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +34,16 @@ pub struct Order {
     pub platform_id: String,
     pub refunded: i64,
     pub state: String,
+    /// Who alone finds it; absent: everyone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+}
+
+/// What a refund's answer names as its original.
+#[derive(Clone, Debug)]
+pub(super) enum Originals {
+    Named { mis_id: String, order_id: String },
+    Absent,
 }
 
 /// The numbers that Sunmi gives a refund.
@@ -78,19 +90,47 @@ impl Order {
             platform_id: format!("{order_id}-PLATFORM"),
             refunded: 0,
             state: "3".to_owned(),
+            app_id: None,
         }
     }
 
-    /// A number of it that is not empty.
+    /// The number of it that calls give.
     pub(super) fn name(&self) -> &str {
         self.asked_as.as_deref().unwrap_or(&self.order_id)
     }
 
+    /// A name of it, empty if it has none.
+    pub(super) fn any_name(&self) -> &str {
+        let names = [self.name(), &self.mis_id, &self.platform_id];
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
+    pub(super) fn names(&self) -> Names {
+        Names {
+            order_id: self.order_id.clone(),
+            mis_id: self.mis_id.clone(),
+            platform_id: self.platform_id.clone(),
+            asked_as: self.asked_as.clone(),
+        }
+    }
+
+    /// Whether one of its names is this.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let names = [self.name(), &self.order_id, &self.mis_id, &self.platform_id];
+        !name.is_empty() && names.contains(&name)
+    }
+
+    /// Whether it is a payment that a refund's answer can name.
+    pub(super) fn is_named_payment(&self) -> bool {
+        self.kind == Kind::Payment && !(self.order_id.is_empty() || self.mis_id.is_empty())
+    }
+
     /// The code with which a refund of so much is refused, if it is.
-    pub(super) fn refuse_refund(&self, amount: i64) -> Option<&'static str> {
+    pub(super) fn refuse_refund(&self, amount: i64, whole_only: bool) -> Option<&'static str> {
         match self.state.as_str() {
             _ if self.kind == Kind::Refund => Some("E20"),
             "4" => Some("D04"),
+            "3" if whole_only && amount < self.amount => Some("T13"),
             "3" if amount > self.amount - self.refunded => Some("E22"),
             "3" => None,
             _ => Some("T01"),
@@ -113,6 +153,7 @@ impl Order {
             refunded: 0,
             // Until `finish`.
             state: "1".to_owned(),
+            app_id: self.app_id.clone(),
         }
     }
 
@@ -124,8 +165,8 @@ impl Order {
     }
 
     /// 2.1.4.
-    pub(super) fn as_query_data(&self) -> Value {
-        json!({
+    pub(super) fn as_query_data(&self, total_shown: bool) -> Value {
+        let mut data = json!({
             "amount": self.amount.to_string(),
             "businessId": self.business_id,
             "buyerPayAmount": self.amount.to_string(),
@@ -140,27 +181,39 @@ impl Order {
             "resultCode": "T00",
             "resultMsg": "Success",
             "state": self.state,
-        })
+        });
+        if let Some(data) = data.as_object_mut().filter(|_| !total_shown) {
+            data.shift_remove("refunded");
+        }
+        data
     }
 
     /// 2.2.4. `orderId` is a number of Sunmi's, as in the sample, not the refund's own.
-    pub(super) fn as_refund_data(&self, original: &Self, numbers: &RefundNumbers) -> Value {
-        json!({
+    pub(super) fn as_refund_data(&self, original: &Originals, numbers: &RefundNumbers) -> Value {
+        let (ori_mis_id, ori_order_id) = match original {
+            Originals::Named { mis_id, order_id } => (Some(mis_id), Some(order_id)),
+            Originals::Absent => (None, None),
+        };
+        let mut data = json!({
             "amount": self.amount.to_string(),
             "businessId": self.business_id,
             "misId": self.mis_id,
             "msn": self.msn,
             "orderId": numbers.order_id,
             "orderType": self.order_type(),
-            "oriMisId": original.mis_id,
-            "oriOrderId": original.order_id,
+            "oriMisId": ori_mis_id,
+            "oriOrderId": ori_order_id,
             "payTime": self.pay_time.to_string(),
             "platform": self.platform,
             "platformId": self.platform_id,
             "resultCode": "00",
             "resultMsg": "成功",
             "state": self.state,
-        })
+        });
+        if let Some(data) = data.as_object_mut() {
+            data.retain(|_, value| !value.is_null());
+        }
+        data
     }
 }
 

@@ -1,8 +1,16 @@
+use serde_json::{Value, json};
+
+use super::order::day_in_china;
 use super::*;
 use crate::sandbox::credential;
 use crate::sunmi::params::AppKey;
 
+mod acts;
+mod lags;
+mod switches;
+
 const NOW: i64 = 1_700_000_000;
+const MS: i64 = NOW * 1000;
 
 fn book() -> Book {
     Book::new([&credential()], NOW)
@@ -35,6 +43,19 @@ fn refund(book: &mut Book, number: &str, original: &str, amount: &str) -> Reply 
 
 fn query(book: &mut Book, name: &str, number: &str) -> Reply {
     book.handle(Endpoint::Query, &signed(&[(name, number)]), NOW)
+}
+
+/// So many milliseconds later.
+fn query_at(book: &mut Book, number: &str, ms: i64) -> Reply {
+    book.handle_ms(Endpoint::Query, &signed(&[("orderId", number)]), MS + ms)
+}
+
+fn state_at(book: &mut Book, number: &str, ms: i64) -> String {
+    query_at(book, number, ms).data.unwrap()["state"].as_str().unwrap().to_owned()
+}
+
+fn total_at(book: &mut Book, number: &str, ms: i64) -> String {
+    query_at(book, number, ms).data.unwrap()["refunded"].as_str().unwrap().to_owned()
 }
 
 fn assert_is_fixture(reply: &Reply, fixture: &str) {
