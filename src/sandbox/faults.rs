@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::book::Endpoint;
+use super::book::{Endpoint, Form, Patch};
 
 /// One entry of the script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ use super::book::Endpoint;
 pub struct Fault {
     /// Only for this call; absent: for any.
     pub endpoint: Option<Endpoint>,
+    /// Only for calls that name this order, by whatever kind of number, as theirs or as the
+    /// original; absent: for any.
+    pub order_id: Option<String>,
     /// For so many calls; absent: one.
     #[serde(default = "once")]
     pub times: u32,
@@ -22,12 +25,37 @@ pub struct Fault {
     /// Whether the call is executed all the same, before the answer.
     #[serde(default)]
     pub execute: bool,
+    /// How many times more it is executed, if it is, as where a proxy repeats it.
+    #[serde(default)]
+    pub repeats: u32,
+    /// Before each repetition, so many milliseconds pass, whether the caller waits or not.
+    #[serde(default)]
+    pub repeat_delay_ms: u64,
+    /// The answer to which of them the caller gets.
+    #[serde(default)]
+    pub answer_of: Turn,
+    /// Between execution and answer, so many milliseconds pass.
+    #[serde(default)]
+    pub answer_delay_ms: u64,
+    /// What is set otherwise for this call alone.
+    #[serde(default)]
+    pub with: Patch,
     /// What is answered.
     pub answer: Answer,
 }
 
 fn once() -> u32 {
     1
+}
+
+/// One of the executions of a call that is repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "they say it")]
+pub enum Turn {
+    #[default]
+    First,
+    Last,
 }
 
 /// What a spoiled call is answered.
@@ -46,17 +74,99 @@ pub enum Answer {
     Cut,
     /// This result code, with the result if it was executed and the code is one of success.
     Code(String),
-    /// This HTTP status.
-    Http {
-        /// From 200 to 599.
-        status: u16,
-        /// The header `Retry-After`.
-        #[serde(default)]
-        retry_after: Option<String>,
-        /// The body.
-        #[serde(default)]
-        body: String,
-    },
+    /// What something in between makes of it.
+    Http(HttpAnswer),
+}
+
+/// An answer in HTTP's terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpAnswer {
+    /// From 200 to 599.
+    pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The body.
+    #[serde(default)]
+    pub body: String,
+    /// The body in hexadecimal digits, in place of `body`.
+    pub body_hex: Option<Hex>,
+    /// The body is what it would have been, in place of `body`.
+    #[serde(default)]
+    pub reply: bool,
+    /// Sends the body as gzip, and says so in `Content-Encoding`.
+    #[serde(default)]
+    pub gzip: bool,
+    /// Sends half of the body, then closes.
+    #[serde(default)]
+    pub cut: bool,
+}
+
+/// Bytes, written as hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hex(pub Vec<u8>);
+
+impl TryFrom<String> for Hex {
+    type Error = hex::FromHexError;
+
+    fn try_from(digits: String) -> Result<Self, Self::Error> {
+        hex::decode(digits).map(Self)
+    }
+}
+
+impl From<Hex> for String {
+    fn from(Hex(bytes): Hex) -> Self {
+        hex::encode(bytes)
+    }
+}
+
+impl Fault {
+    /// The next call, whichever it is, is answered so, and not executed.
+    pub fn of(answer: Answer) -> Self {
+        Self {
+            endpoint: None,
+            order_id: None,
+            times: 1,
+            delay_ms: 0,
+            execute: false,
+            repeats: 0,
+            repeat_delay_ms: 0,
+            answer_of: Turn::First,
+            answer_delay_ms: 0,
+            with: Patch::default(),
+            answer,
+        }
+    }
+
+    fn fits(&self, endpoint: Endpoint, form: &Form) -> bool {
+        let names = ["orderId", "misId", "platformId", "oriOrderId", "oriMisId", "oriPlatformId"];
+        let named = |id: &String| names.iter().any(|name| form.get(*name) == Some(id));
+        self.endpoint.is_none_or(|only| only == endpoint)
+            && self.order_id.as_ref().is_none_or(named)
+    }
+}
+
+impl Answer {
+    /// This HTTP status, with an empty body.
+    pub fn status(status: u16) -> Self {
+        Self::Http(HttpAnswer::of(status))
+    }
+}
+
+impl HttpAnswer {
+    /// This status, with an empty body.
+    pub fn of(status: u16) -> Self {
+        Self {
+            status,
+            retry_after: None,
+            body: String::new(),
+            body_hex: None,
+            reply: false,
+            gzip: false,
+            cut: false,
+        }
+    }
 }
 
 /// The script, as far as it is not used up.
@@ -80,9 +190,8 @@ impl Script {
     }
 
     /// The entry for this call, if there is one.
-    pub fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        let fits = |fault: &Fault| fault.endpoint.is_none_or(|only| only == endpoint);
-        let at = self.0.iter().position(fits)?;
+    pub fn next(&mut self, endpoint: Endpoint, form: &Form) -> Option<Fault> {
+        let at = self.0.iter().position(|fault| fault.fits(endpoint, form))?;
         let fault = self.0.get_mut(at)?;
         fault.times = fault.times.saturating_sub(1);
         if fault.times > 0 { Some(fault.clone()) } else { self.0.remove(at) }
@@ -102,11 +211,47 @@ mod tests {
         ] {
             script.push(serde_json::from_str(json).unwrap());
         }
-        let mut next = |endpoint| script.next(endpoint).map(|fault| fault.answer);
+        let form = Form::new();
+        let mut next = |endpoint| script.next(endpoint, &form).map(|fault| fault.answer);
         assert_eq!(next(Endpoint::Refund), Some(Answer::Hang));
         assert_eq!(next(Endpoint::Query), Some(Answer::Code("S03".to_owned())));
         assert_eq!(next(Endpoint::Query), None);
         assert_eq!(next(Endpoint::Refund), Some(Answer::Hang));
         assert_eq!(next(Endpoint::Refund), None);
+    }
+
+    #[test]
+    fn an_entry_for_an_order_leaves_the_calls_of_others_alone() {
+        let mut script = Script::default();
+        let json = r#"{"order_id": "R1", "times": 3, "answer": "hang"}"#;
+        script.push(serde_json::from_str(json).unwrap());
+        let table = [
+            ("orderId", "R2", false),
+            ("orderId", "R1", true),
+            ("msn", "R1", false),
+            ("oriOrderId", "R1", true),
+            ("platformId", "R1", true),
+            ("orderId", "R1", false),
+        ];
+        for (name, value, fits) in table {
+            let form = Form::from([(name.to_owned(), value.to_owned())]);
+            assert_eq!(script.next(Endpoint::Refund, &form).is_some(), fits, "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_names_what_there_is_not_is_refused() {
+        let table = [
+            (r#"{"with": {"keep_refused": true}, "answer": "normal"}"#, true),
+            (r#"{"with": {"keep_refusd": true}, "answer": "normal"}"#, false),
+            (r#"{"with": {"echo_originals": "others"}, "answer": "normal"}"#, false),
+            (r#"{"answer": {"http": {"status": 400, "body_hex": "1f8b"}}}"#, true),
+            (r#"{"answer": {"http": {"status": 400, "body_hex": "1f8"}}}"#, false),
+            (r#"{"answer": {"http": {"status": 400, "gzipped": true}}}"#, false),
+            (r#"{"answer_of": "second", "answer": "normal"}"#, false),
+        ];
+        for (json, parses) in table {
+            assert_eq!(serde_json::from_str::<Fault>(json).is_ok(), parses, "{json}");
+        }
     }
 }

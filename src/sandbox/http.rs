@@ -1,14 +1,21 @@
 //! The sandbox over HTTP/1.1: Sunmi's three calls, and beside them a script of faults to
-//! write and books to read.
+//! write, things to let happen, and books to read. All bodies are JSON, times are Unix
+//! milliseconds, amounts fen.
 //!
 //! | request | does |
 //! |---|---|
 //! | `POST /v1/trade/{query,refund,swipeQuery}` | what Sunmi does |
-//! | `POST /sandbox/faults` | adds an entry, or an array of them, to the fault script |
+//! | `POST /sandbox/faults` | adds an entry, or an array of them, to the fault script: [`Fault`] |
 //! | `DELETE /sandbox/faults` | forgets the script |
-//! | `POST /sandbox/settings` | `{"refunds_queryable": false}`: hides refunds from queries |
-//! | `POST /sandbox/orders` | `{"order_id": …, "amount": …}`: enters a payment |
-//! | `GET /sandbox/books` | orders, refunds that moved money, calls seen, faults left |
+//! | `POST /sandbox/settings` | `{"refunds_queryable": false, …}`: sets what is named, of [`Settings`](super::book::Settings) |
+//! | `POST /sandbox/orders` | `{"order_id": …, "amount": …, …}`: enters a [`Payment`](super::book::Payment) |
+//! | `PATCH /sandbox/orders` | `{"order_id": …, "state": …, "amount": …}`: changes a payment |
+//! | `POST /sandbox/refunds` | `{"order_id": …, "original": …, "amount": …, …}`: enters a [`PastRefund`](super::book::PastRefund), without a call |
+//! | `POST /sandbox/device-refunds` | `{"order_id": …, "amount": …}`: refunds of a payment under no number |
+//! | `POST /sandbox/returns` | `{"order_id": …, "keeps_state": false}`: returns a settled refund |
+//! | `GET /sandbox/books` | orders, refunds that moved money, by a call or on the device, calls seen, settings, faults left |
+//!
+//! What is done is answered with `{}`, what cannot be with 400 and the reason.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,23 +24,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Frame, Incoming};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::book::{Book, Endpoint, Form, Reply};
-use super::faults::{Answer, Fault, Script};
+mod control;
+mod gzip;
+mod trade;
+
+use super::book::{Book, Endpoint, Form};
+use super::faults::{Fault, Script};
 use crate::clock;
-use crate::error::BoxError;
 use crate::sunmi::Credential;
 
 /// The longest request that is read, in bytes.
@@ -53,6 +60,7 @@ struct State {
     book: Book,
     script: Script,
     calls: VecDeque<Call>,
+    total_calls: u64,
 }
 
 /// A call that was seen.
@@ -62,6 +70,10 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// Its parameters, signature and all.
     pub form: Form,
+    /// Which it was of all calls, from 1.
+    pub serial: u64,
+    /// When it came, in Unix milliseconds.
+    pub at_ms: i64,
 }
 
 /// How a connection goes on after a call.
@@ -79,8 +91,9 @@ struct Ended;
 impl Sandbox {
     /// With the sample and demo orders, for who signs with one of these.
     pub fn new<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Self {
-        let book = Book::new(credentials, unix_now());
-        let state = State { book, script: Script::default(), calls: VecDeque::new() };
+        let book = Book::new(credentials, unix_ms().div_euclid(1000));
+        let script = Script::default();
+        let state = State { book, script, calls: VecDeque::new(), total_calls: 0 };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -97,6 +110,11 @@ impl Sandbox {
     /// The latest calls it has seen, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.iter().cloned().collect()
+    }
+
+    /// How many calls it has seen.
+    pub fn total_calls(&self) -> u64 {
+        self.state().total_calls
     }
 
     /// Serves for ever.
@@ -153,144 +171,9 @@ impl Sandbox {
         }
     }
 
-    async fn trade(&self, endpoint: Endpoint, headers: &http::HeaderMap, body: &[u8]) -> Fate {
-        let form_type = "application/x-www-form-urlencoded";
-        if headers.get(CONTENT_TYPE).is_none_or(|it| it.as_bytes() != form_type.as_bytes()) {
-            return Fate::Answer(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, form_type));
-        }
-        let form: Form = form_urlencoded::parse(body).into_owned().collect();
-        let fault = {
-            let mut state = self.state();
-            if state.calls.len() == MAX_CALLS {
-                state.calls.pop_front();
-            }
-            state.calls.push_back(Call { endpoint, form: form.clone() });
-            state.script.next(endpoint)
-        };
-        let Some(fault) = fault else {
-            return Fate::Answer(json_body(self.execute(endpoint, &form).to_json()));
-        };
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-        let normal = matches!(fault.answer, Answer::Normal);
-        let executed = (fault.execute || normal).then(|| self.execute(endpoint, &form));
-        spoiled(fault.answer, executed).await
-    }
-
-    fn execute(&self, endpoint: Endpoint, form: &Form) -> Reply {
-        self.state().book.handle(endpoint, form, unix_now())
-    }
-
-    fn control(&self, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
-        let done = match (method.as_str(), path) {
-            ("GET", "/sandbox/books") => return json_body(self.books().to_string()),
-            ("DELETE", "/sandbox/faults") => {
-                self.state().script.clear();
-                Ok(())
-            }
-            ("POST", "/sandbox/faults") => self.add_faults(body),
-            ("POST", "/sandbox/settings") => self.set(body),
-            ("POST", "/sandbox/orders") => self.add_order(body),
-            _ => return text(StatusCode::NOT_FOUND, "no such page"),
-        };
-        match done {
-            Ok(()) => json_body("{}".to_owned()),
-            Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
-        }
-    }
-
-    fn add_faults(&self, body: &[u8]) -> Result<(), BoxError> {
-        let script: Value = serde_json::from_slice(body)?;
-        let script = if script.is_array() { script } else { Value::Array(vec![script]) };
-        let faults: Vec<Fault> = serde_json::from_value(script)?;
-        let mut state = self.state();
-        faults.into_iter().for_each(|fault| state.script.push(fault));
-        Ok(())
-    }
-
-    fn set(&self, body: &[u8]) -> Result<(), BoxError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Settings {
-            refunds_queryable: bool,
-        }
-        let Settings { refunds_queryable } = serde_json::from_slice(body)?;
-        self.state().book.set_refunds_queryable(refunds_queryable);
-        Ok(())
-    }
-
-    fn add_order(&self, body: &[u8]) -> Result<(), BoxError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Payment {
-            order_id: String,
-            amount: i64,
-        }
-        let Payment { order_id, amount } = serde_json::from_slice(body)?;
-        self.state().book.add_payment(&order_id, amount, unix_now());
-        Ok(())
-    }
-
-    fn books(&self) -> Value {
-        let state = self.state();
-        let calls: Vec<Value> = state
-            .calls
-            .iter()
-            .map(|call| json!({"endpoint": call.endpoint, "form": call.form}))
-            .collect();
-        json!({
-            "orders": state.book.orders(),
-            "executions": state.book.executions(),
-            "calls": calls,
-            "faults": state.script.left().collect::<Vec<_>>(),
-        })
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The fate of a spoiled call; `executed` is what it would have been answered, if it was
-/// executed.
-async fn spoiled(answer: Answer, executed: Option<Reply>) -> Fate {
-    let body = executed.as_ref().map_or_else(|| Reply::refusal("S03"), Reply::clone).to_json();
-    match answer {
-        Answer::Normal => Fate::Answer(json_body(body)),
-        // hyper drops this when the caller closes its connection.
-        Answer::Hang => std::future::pending().await,
-        Answer::Reset => Fate::Reset,
-        Answer::Close => Fate::Close,
-        Answer::Cut => Fate::Answer(cut(&body)),
-        Answer::Code(code) => {
-            let success = matches!(code.as_str(), "1" | "10000" | "D01");
-            let data = executed.and_then(|reply| reply.data).filter(|_| success);
-            let reply = Reply { data, ..Reply::refusal(&code) };
-            Fate::Answer(json_body(reply.to_json()))
-        }
-        Answer::Http { status, retry_after, body } => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
-            let mut response = text(status, &body);
-            if let Some(value) = retry_after.and_then(|value| value.parse().ok()) {
-                response.headers_mut().insert(RETRY_AFTER, value);
-            }
-            Fate::Answer(response)
-        }
-    }
-}
-
-/// A reply that breaks off in the middle of its body.
-fn cut(body: &str) -> Response<Body> {
-    let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
-    let ended = async {
-        // hyper drops what it has not written yet when it meets an error; so let it write.
-        tokio::task::yield_now().await;
-        Err(io::Error::other("the fault script cuts this reply"))
-    };
-    let half = futures_util::stream::iter([Ok(Frame::data(half))]);
-    let frames = half.chain(futures_util::stream::once(ended));
-    let mut response = Response::new(Body::new(StreamBody::new(frames)));
-    response.headers_mut().insert(http::header::CONTENT_LENGTH, body.len().into());
-    response
 }
 
 fn json_body(body: String) -> Response<Body> {
@@ -310,7 +193,10 @@ fn full(body: Bytes) -> Body {
     Full::new(body).map_err(|never| match never {}).boxed()
 }
 
-fn unix_now() -> i64 {
+fn unix_ms() -> i64 {
     let since = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or_default()
+    i64::try_from(since.as_millis()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

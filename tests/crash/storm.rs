@@ -29,7 +29,7 @@ fn fault(random: &mut StdRng) -> (bool, u64, Answer) {
         2 => Answer::Close,
         3 => Answer::Cut,
         4 => Answer::Code("S03".to_owned()),
-        5 => Answer::Http { status: 503, retry_after: None, body: String::new() },
+        5 => Answer::status(503),
         _ => Answer::Normal,
     };
     (random.random(), random.random_range(0..300), answer)

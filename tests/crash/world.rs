@@ -99,7 +99,7 @@ impl World {
     /// Spoils the next refund call at the sandbox.
     pub(crate) fn spoil(&self, execute: bool, delay_ms: u64, answer: Answer) {
         let endpoint = Some(Endpoint::Refund);
-        self.sandbox.spoil(Fault { endpoint, times: 1, delay_ms, execute, answer });
+        self.sandbox.spoil(Fault { endpoint, delay_ms, execute, ..Fault::of(answer) });
     }
 
     /// How many refunds moved money.

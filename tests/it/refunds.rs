@@ -146,7 +146,7 @@ async fn a_success_that_is_not_of_this_refund_leaves_it_in_doubt() {
 }
 
 fn spoilt(endpoint: Endpoint, times: u32, answer: Spoilt) -> Fault {
-    Fault { endpoint: Some(endpoint), times, delay_ms: 0, execute: true, answer }
+    Fault { endpoint: Some(endpoint), times, execute: true, ..Fault::of(answer) }
 }
 
 /// The sandbox executes the refund and then spoils the answer: what really happened stands
@@ -154,7 +154,6 @@ fn spoilt(endpoint: Endpoint, times: u32, answer: Spoilt) -> Fault {
 /// know better.
 #[tokio::test]
 async fn a_refund_that_happened_is_never_said_not_to_have() {
-    let http = |status| Spoilt::Http { status, retry_after: None, body: String::new() };
     let table = [
         Spoilt::Hang,
         Spoilt::Reset,
@@ -162,8 +161,8 @@ async fn a_refund_that_happened_is_never_said_not_to_have() {
         Spoilt::Cut,
         Spoilt::Code("S03".to_owned()),
         Spoilt::Code("X99".to_owned()),
-        http(502),
-        http(204),
+        Spoilt::status(502),
+        Spoilt::status(204),
     ];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = impatient(settings(listener.local_addr().unwrap()));

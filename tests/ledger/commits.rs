@@ -66,10 +66,8 @@ async fn costs(ledger: Ledger, count: impl AsyncFn() -> u64) {
 
     sandbox.spoil(Fault {
         endpoint: Some(Endpoint::Refund),
-        times: 1,
-        delay_ms: 0,
         execute: true,
-        answer: Answer::Close,
+        ..Fault::of(Answer::Close)
     });
     let before = count().await;
     assert!(make(&refunds, asked("R3")).await.is_ok());
