@@ -22,6 +22,10 @@ pub struct Fault {
     /// Before anything else, so many milliseconds pass.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Whether the delay and the execution go on where the caller hangs up meanwhile, as with
+    /// a request that is late in the network; else the call is forgotten.
+    #[serde(default)]
+    pub outlives_caller: bool,
     /// Whether the call is executed all the same, before the answer.
     #[serde(default)]
     pub execute: bool,
@@ -129,6 +133,7 @@ impl Fault {
             order_id: None,
             times: 1,
             delay_ms: 0,
+            outlives_caller: false,
             execute: false,
             repeats: 0,
             repeat_delay_ms: 0,

@@ -59,6 +59,15 @@ async fn refused(address: SocketAddr, line: &str, body: Value) {
     assert_eq!(answered.status(), "400", "{line} {body}");
 }
 
+async fn until(it_is: impl Fn() -> bool) {
+    let wait = async {
+        while !it_is() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+}
+
 async fn books(address: SocketAddr) -> Value {
     ask(address, "GET /sandbox/books", "", "").await.json()
 }
@@ -221,4 +230,25 @@ async fn an_executed_refund_is_answered_by_whatever_is_in_between() {
     assert_eq!(packed.body, super::gzip::gzip(b"hi"));
     assert!(packed.head.contains("content-encoding: gzip"), "{}", packed.head);
     assert_eq!(hex.body, [0x1f, 0x8b, 0, 0xff]);
+}
+
+#[tokio::test]
+async fn a_late_call_is_executed_though_its_caller_hung_up_if_so_asked() {
+    let (sandbox, address) = start().await;
+    for (number, outlives_caller) in [("R1", false), ("R2", true)] {
+        let fault = json!({
+            "delay_ms": 200, "outlives_caller": outlives_caller, "answer": "normal",
+        });
+        done(address, "POST /sandbox/faults", fault).await;
+        // It hangs up as soon as it is heard, which is sooner than the delay is over.
+        let heard = sandbox.total_calls() + 1;
+        tokio::select! {
+            _ = refund(address, number) => panic!("{number} was answered"),
+            () = until(|| sandbox.total_calls() == heard) => {}
+        }
+    }
+    let executed = || sandbox.with_book(|book| book.executions().to_vec());
+    until(|| !executed().is_empty()).await;
+    // R1's time came before R2's.
+    assert_eq!(executed()[0].order_id, "R2");
 }

@@ -26,14 +26,25 @@ impl Sandbox {
             let reply = self.execute(endpoint, &form, &Patch::default());
             return Fate::Answer(json_body(reply.to_json()));
         };
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-        let executed = if fault.execute || matches!(fault.answer, Answer::Normal) {
-            Some(self.execute_often(endpoint, form, &fault).await)
-        } else {
-            None
+        let Fault { answer, answer_delay_ms, outlives_caller, .. } = fault.clone();
+        let sandbox = self.clone();
+        let work = async move { sandbox.late(endpoint, form, &fault).await };
+        let executed = match outlives_caller {
+            true => tokio::spawn(work).await.ok().flatten(),
+            false => work.await,
         };
-        tokio::time::sleep(Duration::from_millis(fault.answer_delay_ms)).await;
-        spoiled(fault.answer, executed).await
+        tokio::time::sleep(Duration::from_millis(answer_delay_ms)).await;
+        spoiled(answer, executed).await
+    }
+
+    /// Executes a call when its delay is over, if it is to be executed.
+    async fn late(&self, endpoint: Endpoint, form: Form, fault: &Fault) -> Option<Reply> {
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+        let executed = fault.execute || matches!(fault.answer, Answer::Normal);
+        if !executed {
+            return None;
+        }
+        Some(self.execute_often(endpoint, form, fault).await)
     }
 
     /// Remembers a call, and says how it is spoiled, if it is.
