@@ -1,5 +1,5 @@
-//! One call, signed, ready to be sent as often as need be, and if its key is rejected signed
-//! once more with the other one.
+//! One call, signed, ready to be sent as often as need be. A read whose key is rejected is
+//! signed once more with the other one; after a refund that is, the next call is.
 
 use super::key_ring::KeyRing;
 use super::params::{AppKey, Params, SignedForm};
@@ -60,6 +60,21 @@ impl<'a> Call<'a> {
             self.again = true;
         }
         self.again
+    }
+}
+
+impl Call<'_> {
+    /// Learns from how a call failed that is not sent again: a key that was rejected gives way
+    /// to the other one, which signs the next call.
+    pub(super) fn failed(&self, error: &Error) {
+        if error.fault() != Fault::SignatureRejected {
+            return;
+        }
+        if let Some(other) = self.keys.other_than(&self.key)
+            && self.keys.prefer(&other)
+        {
+            tracing::warn!(app_id = %self.app_id, "Sunmi rejects one key of the two");
+        }
     }
 }
 

@@ -90,6 +90,7 @@ impl Client {
             };
             failures += 1;
             if error.fault() != Fault::UpstreamUnreachable {
+                call.failed(&error);
                 return Err(counted(error, failures));
             }
             self.wait_after(error, failures, until.roughly()).await?;

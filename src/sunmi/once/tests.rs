@@ -189,6 +189,19 @@ async fn whatever_is_answered_a_refund_is_sent_once() {
     }
 }
 
+/// So that it comes right even where no read goes before a refund.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_refund_was_rejected_for_gives_way_to_the_other() {
+    let wire = Scripted::new([Fate::Says("E05"), Fate::Says("E22"), Fate::Says("E05")]);
+    let client = client(&wire);
+    let keys = client.credentials.keys(&credential().app_id).unwrap();
+    let first = keys.preferred();
+    for preferred in [false, false, true] {
+        refund(&client, None, (SECOND, SECOND)).await.unwrap_err();
+        assert_eq!(keys.preferred().is(&first), preferred);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_tried_again_while_none_can_be_made_and_the_refund_sent_once() {
     let wire = Scripted::new([Fate::Unmade, Fate::Unmade, Fate::Says("1")]);
@@ -299,9 +312,12 @@ async fn a_socket_that_was_closed_while_it_waited_is_made_anew_and_sees_one_requ
     let client = Client::new(&config, credentials).unwrap();
     let mut kept = client.connect(Deadline::after(SECOND * 30)).await.unwrap();
     drop(listener.accept().await.unwrap());
-    while kept.0.is_open() {
-        tokio::task::yield_now().await;
-    }
+    let closed = async {
+        while kept.0.is_open() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SECOND * 30, closed).await.expect("a close that is seen");
     let served = async { serve(listener.accept().await.unwrap().0).await };
     let within = (SECOND * 30, SECOND * 30);
     let (answer, sent) = tokio::join!(refund(&client, Some(kept), within), served);
