@@ -293,7 +293,8 @@ async fn calls_by_the_environment() {
     let (listener, address) = listener().await;
     let wire = Wire::new(&config(&format!("http://{address}"), None)).unwrap();
     let own = wire.connect().await.unwrap();
-    let other = listener.accept().await.unwrap().0;
+    let accepted = tokio::time::timeout(GUARD, listener.accept()).await;
+    let other = accepted.expect("no proxy in between").unwrap().0;
     let (_, request) = tokio::join!(own.post(PATH, form()), answer(other));
     assert!(request.starts_with("POST /v1/trade/refund"), "{request}");
 }
