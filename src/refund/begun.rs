@@ -21,7 +21,7 @@ impl Begun {
 
     /// Goes on to where the refund may be sent, or to where only the ledger tells what became of
     /// it. False if it was given up.
-    pub(super) fn claim(&self) -> bool {
+    pub(crate) fn claim(&self) -> bool {
         self.leave_looking(CLAIMING) != ABANDONED
     }
 

@@ -14,7 +14,7 @@ use crate::metrics::{Doubts, Metrics, Upstream};
 /// A method that panics, before or after a refund may have been sent.
 async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<Body>, Infallible> {
     if begun {
-        request.extensions().get::<Call>().expect("the edge's call").begun().set();
+        request.extensions().get::<Call>().expect("the edge's call").begun().claim();
     }
     panic!("a fault of the method")
 }

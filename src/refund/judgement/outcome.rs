@@ -115,3 +115,6 @@ pub(crate) fn wants_total(case: &Case, number: NumberSeen) -> bool {
     let excluded = conclude(case, number, Total::Excludes);
     excluded != conclude(case, number, Total::NotAsked)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,3 +92,6 @@ pub(crate) fn believe_failure((number, total): (NumberSeen, Total), before: bool
     let total = matches!(total, Total::Excludes | Total::PaymentUnfindable);
     Belief::of(number && total, before)
 }
+
+#[cfg(test)]
+mod tests;

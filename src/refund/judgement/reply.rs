@@ -104,3 +104,6 @@ fn judge_error(error: Error, refused_codes: &[String]) -> Verdict {
 fn is_refused(error: &Error, refused_codes: &[String]) -> bool {
     error.context().sunmi.as_ref().is_some_and(|words| refused_codes.contains(&words.code))
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,3 +172,6 @@ pub(crate) fn can_be_read(error: &Error) -> bool {
         | Fault::SunmiCodeUnrecognized => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,6 @@ pub(crate) fn still_stands(seen: Option<NumberSeen>) -> bool {
         | None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

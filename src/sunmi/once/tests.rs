@@ -47,6 +47,8 @@ fn a_refund() -> Refund {
         original: OrderRef::OrderId(id("P1")),
         order_id: id("R1"),
         business_id: id("B1"),
+        app_id_named: true,
+        acknowledged: Box::default(),
         caller: None,
     }
 }
