@@ -32,6 +32,7 @@ mod follow;
 mod judgement;
 mod looks;
 mod memory;
+mod recall;
 mod record;
 mod resolve;
 pub mod resolver;

@@ -258,3 +258,6 @@ pub enum Content {
     /// The row was emptied by the first edition, and does not tell.
     Forgotten,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::follow::{LAST_WORD, Sender, with_words};
+use super::follow::{LAST_WORD, Sender};
 use super::judgement::seen::NumberSeen;
 use super::looks::{Before, payment_then};
+use super::recall::Recalled;
 use super::send::Claimed;
 use super::turns::Guard;
 use super::{Begun, PaymentKey, Refunds, reused, reused_as, unavailable};
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault};
 use crate::ledger::{
-    Claim, ClaimRequest, Content, Doubt, Durability, Key, Looked, PaymentThen, Row, State, blocking,
+    Claim, ClaimRequest, Doubt, Durability, Key, Looked, PaymentThen, Row, blocking,
 };
 use crate::sunmi::{Answered, Connection, Place};
 use crate::trade::{Identifier, Payment, PaymentNames, Refund, Refunded};
@@ -28,7 +29,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(250);
 /// What the beginning of a refund comes to.
 enum Begin {
     /// It is known: only its row tells what becomes of it.
-    Follow(Row),
+    Follow(Box<Row>),
     /// Another refund of its payment is open.
     Wait(Key),
     /// The ledger changed meanwhile; the payment has these names.
@@ -36,9 +37,6 @@ enum Begin {
     /// It is claimed.
     Send(Box<Claimed>),
 }
-
-/// What the ledger knows of a number that may be claimed.
-type Recalled = Result<Result<Option<Row>, Row>, Error>;
 
 /// A turn at a payment.
 pub(super) type PaymentTurn = Guard<PaymentKey, Identifier>;
@@ -72,7 +70,7 @@ impl Refunds {
                     if !begun.claim() {
                         return Err(Error::new(Fault::DeadlineExceeded));
                     }
-                    return self.follow(row, Sender::Another, deadline).await;
+                    return self.follow(*row, Sender::Another, deadline).await;
                 }
             }
         }
@@ -90,8 +88,8 @@ impl Refunds {
         let too_late = |_| Error::new(Fault::DeadlineExceeded);
         let _number = self.numbers.take(&key, (), in_time).await.map_err(too_late)?;
         let row = match self.recall(refund).await? {
-            Ok(row) => row,
-            Err(known) => return Ok(Begin::Follow(known)),
+            Recalled::Free(row) => row,
+            Recalled::Known(row) => return Ok(Begin::Follow(row)),
         };
         let (kind, asked) = refund.original.named();
         let payment = (refund.app_id.clone(), kind, asked.clone());
@@ -134,58 +132,10 @@ impl Refunds {
         let looked = looked(&seen, before.as_ref(), unseen);
         let number = before.as_ref().map(|before| before.number);
         if let Some(known) = self.found_before(refund, &seen, number, &looked).await? {
-            return Ok(Begin::Follow(known));
+            return Ok(Begin::Follow(Box::new(known)));
         }
         let connection = before.map(|before| before.connection);
         self.claim(refund, &looked, (deadline, connection, place), seen.turn).await
-    }
-
-    /// What the ledger knows of the number: nothing, or a row that may be claimed anew; or else a
-    /// row that is followed.
-    async fn recall(&self, refund: &Refund) -> Recalled {
-        loop {
-            let own = self.ledger.read(&Key::of(refund)).await.map_err(unavailable)?;
-            let row = match own {
-                None if refund.app_id_named => return Ok(Ok(None)),
-                None => match self.elsewhere(refund).await? {
-                    None => return Ok(Ok(None)),
-                    Some(row) => row,
-                },
-                Some(row) => row,
-            };
-            match row.compare(refund) {
-                Content::Same => {}
-                Content::Differs(fields) => return Err(reused(fields)),
-                Content::Forgotten => return Err(forgotten()),
-            }
-            if row.state != State::NotApplied {
-                return Ok(Err(row));
-            }
-            if row.told {
-                return Ok(Ok(Some(row)));
-            }
-            // A repeat asks before it acts: this one is told, and a later one may send.
-            if self.ledger.tell(&row.key, row.epoch).await.map_err(unavailable)? {
-                return Err(with_words(Error::new(Fault::RefundNotApplied), &row));
-            }
-        }
-    }
-
-    /// The row of this number under another `app_id`, for a refund that names none: a server
-    /// whose only credential was exchanged must not send it again. One that a caller was told
-    /// not to have been applied is in nobody's way.
-    async fn elsewhere(&self, refund: &Refund) -> Result<Option<Row>, Error> {
-        let rows = self.ledger.of_number(refund.order_id.as_str()).await.map_err(unavailable)?;
-        let mut differs = false;
-        for row in rows {
-            match row.compare(refund) {
-                Content::Same if row.state == State::NotApplied && row.told => {}
-                Content::Same => return Ok(Some(row)),
-                Content::Differs(_) | Content::Forgotten => differs = true,
-            }
-        }
-        let rule = "was another when this order_id was used for a refund with other content";
-        if differs { Err(reused_as(vec!["app_id"], rule)) } else { Ok(None) }
     }
 
     /// Acts on what is under a number before its send: then nothing is sent.
@@ -247,7 +197,7 @@ impl Refunds {
                     deadline,
                 }))
             }
-            Claim::Known(row) => Begin::Follow(*row),
+            Claim::Known(row) => Begin::Follow(row),
             Claim::Differs(fields) => return Err(reused(fields)),
             Claim::InFlight(open) => Begin::Wait(open),
             Claim::Changed => Begin::Again(looked.names.clone()),
@@ -282,7 +232,7 @@ impl Refunds {
 
 /// What is known when a refund has its turn.
 struct Seen<'a> {
-    row: Option<Row>,
+    row: Option<Box<Row>>,
     rows: Vec<Row>,
     names: &'a PaymentNames,
     turn: PaymentTurn,
@@ -290,7 +240,7 @@ struct Seen<'a> {
 
 /// What is claimed on.
 fn looked(seen: &Seen<'_>, before: Option<&Before>, unseen: Duration) -> Looked {
-    let rows = seen.rows.iter().chain(&seen.row);
+    let rows = seen.rows.iter().chain(seen.row.as_deref());
     Looked {
         epoch: seen.row.as_ref().map_or(0, |row| row.epoch),
         rows: rows.map(|row| (row.key.clone(), row.change)).collect(),
@@ -315,10 +265,4 @@ fn doubtful(durability: Durability, took: Duration) -> Option<String> {
 fn in_flight(open: Option<&Identifier>) -> Error {
     let open = open.map(ToString::to_string);
     Error::new(Fault::RefundInFlight).with(|context| context.open_order_id = open)
-}
-
-fn forgotten() -> Error {
-    Error::refund_outcome_unknown(
-        "the refund of this number was emptied after its retention, and does not tell its content",
-    )
 }

@@ -15,8 +15,8 @@ pub(super) struct Memory(Arc<Mutex<HashMap<Key, Seen>>>);
 /// What was seen of one refund.
 #[derive(Debug)]
 struct Seen {
-    /// The state it was seen in, and the claim.
-    of: (State, i64),
+    /// The state it was seen in, the claim, and its lease, which is set anew when it is reopened.
+    of: (State, i64, i64),
     /// Since when.
     since: BootTime,
     /// When it is looked for next, and the wait after that look.
@@ -44,7 +44,7 @@ impl Memory {
     }
 
     fn with<T>(&self, row: &Row, now: BootTime, f: impl FnOnce(&mut Seen) -> T) -> T {
-        let of = (row.state, row.epoch);
+        let of = (row.state, row.epoch, row.lease_until);
         let fresh = || Seen {
             of,
             since: now,
@@ -153,3 +153,6 @@ impl Memory {
         self.all().retain(|_, seen| now.saturating_since(seen.used) < time);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,12 @@ impl Refunds {
     /// and then for as long as the settle window, within which nobody judges.
     pub(super) fn record_later<R>(
         &self,
-        error: LedgerError,
+        error: &LedgerError,
         record: impl Fn(Ledger) -> R + Send + Sync + 'static,
     ) where
         R: Future<Output = Result<(), LedgerError>> + Send + 'static,
     {
-        tracing::error!(error = %Chain(&error), "a refund's record was not written");
+        tracing::error!(error = %Chain(error), "a refund's record was not written");
         let (ledger, ceiling) = (self.ledger.clone(), self.rules.ceiling);
         let window = self.rules.settle_window;
         self.tasks.spawn(async move {

@@ -96,7 +96,7 @@ impl Refunds {
                     "Sunmi answers that it succeeded, and it is recorded as failed",
                 ));
             }
-            Err(error) => self.record_later(error, move |ledger| {
+            Err(error) => self.record_later(&error, move |ledger| {
                 let (key, record) = (key.clone(), record.clone());
                 async move { ledger.settle(&key, &record).await.map(drop) }
             }),
@@ -117,7 +117,7 @@ impl Refunds {
             // Found finished meanwhile, most likely.
             Ok(false) => self.follow_sent(sent, None).await,
             Err(error) => {
-                self.record_later(error, move |ledger| {
+                self.record_later(&error, move |ledger| {
                     let (key, record) = (key.clone(), record.clone());
                     async move { ledger.processing(&key, &record).await.map(drop) }
                 });
@@ -138,7 +138,7 @@ impl Refunds {
                 self.follow_sent(sent, Some(error.into_refund_outcome_unknown())).await
             }
             Err(unwritten) => {
-                self.record_later(unwritten, move |ledger| {
+                self.record_later(&unwritten, move |ledger| {
                     let (key, doubt) = (key.clone(), doubt.clone());
                     // Its caller was told that it is not known.
                     async move { ledger.refuse(&key, epoch, &doubt, false).await.map(drop) }
@@ -200,7 +200,7 @@ impl Refunds {
         let said = Said { answer: answer.as_ref(), accepted };
         let (key, epoch) = (sent.key().clone(), sent.row.epoch);
         if let Err(unwritten) = self.ledger.doubt(&key, epoch, &doubt, said).await {
-            self.record_later(unwritten, move |ledger| {
+            self.record_later(&unwritten, move |ledger| {
                 let (key, doubt, answer) = (key.clone(), doubt.clone(), answer.clone());
                 async move {
                     let said = Said { answer: answer.as_ref(), accepted };
