@@ -99,7 +99,7 @@ pub struct LedgerError(#[source] BoxError);
 const CHANGES_TOLD: usize = 1024;
 
 impl LedgerError {
-    fn new(what: impl Into<BoxError>) -> Self {
+    pub(crate) fn new(what: impl Into<BoxError>) -> Self {
         Self(what.into())
     }
 }

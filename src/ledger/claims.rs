@@ -212,7 +212,8 @@ const FOUND: &str = "INSERT INTO refunds (app_id, order_id, msn, amount, origina
 fn unclaimable(row: &Row, request: &ClaimRequest<'_>) -> Option<Claim> {
     match row.compare(request.refund) {
         Content::Differs(fields) => return Some(Claim::Differs(fields)),
-        Content::Forgotten => return Some(Claim::Known(Box::new(row.clone()))),
+        // Looked at again, that is told.
+        Content::Forgotten => return Some(Claim::Changed),
         Content::Same => {}
     }
     match row.state {
@@ -254,9 +255,8 @@ fn complete(looked: &Looked, rows: &[Row], key: &Key) -> PaymentThen {
     let sum = |fits: &dyn Fn(&Row) -> bool| -> i64 {
         others().filter(|row| fits(row)).filter_map(|row| row.amount).sum()
     };
-    let recent =
-        |row: &Row| row.has_succeeded() && row.changed_at + millis(looked.unseen) > row.now;
-    let refunded = sum(&Row::has_succeeded);
+    let recent = |row: &Row| row.has_shown_success() && !row.rested_before(looked.unseen);
+    let refunded = sum(&Row::has_shown_success);
     let open = |row: &Row| row.is_open() || row.state == State::Claimed;
     PaymentThen::Found(Baseline {
         floor: if others().any(recent) { refunded } else { 0 },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Key, State, millis};
-use crate::trade::{OrderRef, Payment, PaymentNames, Refund, Refunded, TradeState};
+use crate::trade::{Evidence, OrderRef, Payment, PaymentNames, Refund, Refunded, TradeState};
 
 /// A row of the ledger, as it was at [`Row::now`]. Times are milliseconds by the ledger's clock.
 #[derive(Clone, Debug)]
@@ -204,6 +204,12 @@ impl Row {
     /// Whether it is known to have moved its money.
     pub fn has_succeeded(&self) -> bool {
         self.state == State::Settled && self.outcome == Some(TradeState::Succeeded)
+    }
+
+    /// The same, by what Sunmi answered or showed: a person's word moves no total.
+    pub fn has_shown_success(&self) -> bool {
+        let by_person = |answer: &Refunded| answer.evidence == Evidence::Operator;
+        self.has_succeeded() && !self.answer.as_ref().is_some_and(by_person)
     }
 
     /// Whether it was written by the first edition, which knew nothing of evidence, and took

@@ -131,8 +131,8 @@ impl Refunds {
         let unseen = self.clock.now().saturating_since(looked_at) + self.rules.lag;
         let looked = looked(&seen, before.as_ref(), unseen);
         let number = before.as_ref().map(|before| before.number);
-        if let Some(known) = self.found_before(refund, &seen, number, &looked).await? {
-            return Ok(Begin::Follow(Box::new(known)));
+        if let Some(found) = self.found_before(refund, &seen, number, &looked).await? {
+            return Ok(found);
         }
         let connection = before.map(|before| before.connection);
         self.claim(refund, &looked, (deadline, connection, place), seen.turn).await
@@ -145,8 +145,8 @@ impl Refunds {
         seen: &Seen<'_>,
         number: Option<NumberSeen>,
         looked: &Looked,
-    ) -> Result<Option<Row>, Error> {
-        match (number, &seen.row) {
+    ) -> Result<Option<Begin>, Error> {
+        let recorded = match (number, &seen.row) {
             (None | Some(NumberSeen::Absent | NumberSeen::Unanswered), _) => return Ok(None),
             (Some(NumberSeen::Other), None) => {
                 let rule = "is the number of another order at Sunmi";
@@ -154,16 +154,22 @@ impl Refunds {
             }
             (Some(NumberSeen::Refund(_) | NumberSeen::Unclear), None) => {
                 let why = "a refund was under its number before it was first sent";
-                self.ledger.record_found(refund, looked, why).await.map_err(unavailable)?;
+                self.ledger.record_found(refund, looked, why).await
             }
             (Some(NumberSeen::Refund(_) | NumberSeen::Unclear | NumberSeen::Other), Some(row)) => {
                 let why = "something was found under its number, after it was not applied";
                 let doubt = Doubt { why: why.to_owned(), ..row.doubt.clone().unwrap_or_default() };
-                let reopened = self.ledger.reopen(&row.key, row.epoch, &doubt).await;
-                reopened.map_err(unavailable)?;
+                self.ledger.reopen(&row.key, row.epoch, &doubt).await
             }
-        }
-        Ok(Some(self.ledger.row(&Key::of(refund)).await.map_err(unavailable)?))
+        };
+        // What others recorded meanwhile may be of another content.
+        Ok(Some(match recorded.map_err(unavailable)? {
+            true => {
+                let row = self.ledger.row(&Key::of(refund)).await.map_err(unavailable)?;
+                Begin::Follow(Box::new(row))
+            }
+            false => Begin::Again(looked.names.clone()),
+        }))
     }
 
     async fn claim(

@@ -35,13 +35,18 @@ impl Refunds {
     }
 
     /// Gives a claim back whose commit is not known, or which could not be given back at once:
-    /// nothing was sent under it.
+    /// nothing was sent under it. A commit that is under way may show it only later.
     pub(super) fn give_back_later(&self, key: Key, id: String) {
         let (ledger, ceiling) = (self.ledger.clone(), self.rules.ceiling);
         self.tasks.spawn(async move {
             let record = |ledger: Ledger| {
                 let (key, id) = (key.clone(), id.clone());
-                async move { ledger.give_back(&key, &id, "nothing was sent").await.map(drop) }
+                async move {
+                    match ledger.give_back(&key, &id, "nothing was sent").await? {
+                        true => Ok(()),
+                        false => Err(LedgerError::new("there is no such claim")),
+                    }
+                }
             };
             record_until(Deadline::after(ceiling), &ledger, &record).await
         });

@@ -120,7 +120,7 @@ impl Refunds {
             amount: other.amount,
             claimed_after: other.claim_order > row.claim_order,
             succeeded: other.has_succeeded(),
-            by_person: other.answer.as_ref().is_some_and(|it| it.evidence == Evidence::Operator),
+            by_person: other.has_succeeded() && !other.has_shown_success(),
             at_rest: by_the_ledger && self.memory.succeeded_before(row, other, lag, asked_at),
         }
     }
