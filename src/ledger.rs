@@ -186,7 +186,7 @@ impl Ledger {
     }
 
     /// The SQL of this text, in which `{now}` is the database's time in milliseconds, and
-    /// `{change}` the number of a change. No value ever goes into the text: values are bound.
+    /// `{change}` and `{next_change}` the number of a new row's change and of a row's next. No value ever goes into the text: values are bound.
     fn sql(&self, text: &str) -> AssertSqlSafe<String> {
         let now = match &self.clock {
             Clock::Sqlite => "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)".to_owned(),
@@ -195,7 +195,8 @@ impl Ledger {
             }
             Clock::Given(now) => format!("CAST({} AS BIGINT)", now()),
         };
-        AssertSqlSafe(text.replace("{now}", &now).replace("{change}", NEXT_CHANGE))
+        let text = text.replace("{now}", &now).replace("{next_change}", NEXT_CHANGE);
+        AssertSqlSafe(text.replace("{change}", FIRST_CHANGE))
     }
 }
 
@@ -236,9 +237,14 @@ impl Changes {
     }
 }
 
-/// The number of a change: larger than those of all changes that are committed, so larger than
-/// the row's own before. Changes that are made at once may have the same.
-const NEXT_CHANGE: &str = "(SELECT COALESCE(MAX(change), 0) + 1 FROM refunds)";
+/// The number of a new row's change: larger than those of all changes that are committed. Changes
+/// of different rows that are made at once may have the same.
+const FIRST_CHANGE: &str = "(SELECT COALESCE(MAX(change), 0) + 1 FROM refunds)";
+
+/// The number of a row's next change: larger than its last, too, which may have been committed
+/// since this statement began.
+const NEXT_CHANGE: &str = "(CASE WHEN change > (SELECT COALESCE(MAX(change), 0) FROM refunds) \
+    THEN change ELSE (SELECT COALESCE(MAX(change), 0) FROM refunds) END + 1)";
 
 /// A duration as the ledger keeps it.
 fn millis(duration: Duration) -> i64 {

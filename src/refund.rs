@@ -41,6 +41,7 @@ mod send;
 mod turns;
 
 pub use begun::Begun;
+use begun::Caller;
 use memory::Memory;
 use turns::Turns;
 
@@ -136,7 +137,14 @@ impl Refunds {
             drop(held);
             answer
         });
-        match deadline.bound(task).await {
+        let (mut task, caller) = (task, Caller(begun));
+        let answer = match deadline.bound(&mut task).await {
+            // What the row says that the caller was told is on its way.
+            None if !begun.leave() => Some(task.await),
+            answer => answer,
+        };
+        drop(caller);
+        match answer {
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => Err(Error::refund_outcome_unknown(panic)),
             None if begun.abandon() => Err(Error::new(Fault::DeadlineExceeded)),
@@ -160,3 +168,6 @@ fn reused_as(fields: Vec<&'static str>, rule: &'static str) -> Error {
     let violations = fields.into_iter().map(|field| Violation { field, rule }).collect();
     Error::new(Fault::RefundOrderIdReused).with(|context| context.violations = violations)
 }
+
+#[cfg(test)]
+mod tests;

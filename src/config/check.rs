@@ -79,6 +79,11 @@ fn check_refunds(reader: &mut Reader, config: &Config) {
             "refund.settle_window",
             "must be at least 1m where money may move",
         ),
+        (
+            !money || refund.settle_window >= refund.ceiling * 2,
+            "refund.settle_window",
+            "must be at least twice refund.ceiling where money may move",
+        ),
         (!money || refund.lag >= s(1), "refund.lag", "must be at least 1s where money may move"),
         (
             refund.lag < refund.settle_window,

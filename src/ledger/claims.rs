@@ -97,7 +97,11 @@ impl Ledger {
         if row.is_none() != (request.looked.epoch == 0) {
             return Ok(Claim::Changed);
         }
-        let then = complete(request.looked, &rows, &key);
+        if row.is_none() && !request.refund.app_id_named && self.is_elsewhere(&mut tx, &key).await?
+        {
+            return Ok(Claim::Changed);
+        }
+        let then = complete(request, &rows, &payment);
         let Some((row, durability)) = self.write_claim(&mut tx, request, &then).await? else {
             return Ok(Claim::Changed);
         };
@@ -112,7 +116,11 @@ impl Ledger {
         // if the command line wrote meanwhile.
         Ok(match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Dialect::Postgres => self.pool.begin().await?,
+            // What other claims committed while this one waits for its turn has to be seen, whatever
+            // a pooler made of this server's settings.
+            Dialect::Postgres => {
+                self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?
+            }
         })
     }
 
@@ -134,6 +142,14 @@ impl Ledger {
         let sql = self.sql(&format!("SELECT {}", locks.join(", ")));
         sqlx::query(sql).execute(&mut **tx).await?;
         Ok(())
+    }
+
+    /// Whether the number stands for a refund under another `app_id`, of which no caller was told
+    /// that it was not applied.
+    async fn is_elsewhere(&self, tx: &mut Transaction<'static, Any>, key: &Key) -> Result<bool> {
+        let rows = self.of_number_by(&mut **tx, key.order_id.as_str()).await?;
+        let others = rows.iter().filter(|row| row.key != *key);
+        Ok(others.into_iter().any(|row| row.state != State::NotApplied || !row.told))
     }
 
     /// Writes the claim, if nobody else did.
@@ -195,7 +211,7 @@ const INSERT: &str = "INSERT INTO refunds (app_id, order_id, msn, amount, origin
 const UPDATE: &str = "UPDATE refunds SET msn = $3, amount = $4, business_id = $7, \
     state = 'claimed', epoch = epoch + 1, lease_until = {now} + $8, answer = NULL, \
     outcome = NULL, claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0, \
-    caller = $9, content_hash = $10, claim_id = $11, claim_order = {change}, change = {change}, \
+    caller = $9, content_hash = $10, claim_id = $11, claim_order = {next_change}, change = {next_change}, \
     told = 0, absent = $12, payment_then = $13, payment_platform_id = $14, \
     payment_order_id = $15, payment_mis_id = $16, doubt = NULL, person = 0 \
     WHERE app_id = $1 AND order_id = $2 AND original_kind = $5 AND original = $6 \
@@ -249,18 +265,17 @@ pub(crate) fn blocking<'a>(
 
 /// What was seen of the payment, completed with what the ledger knows of its other refunds, none
 /// of which has changed since the look.
-fn complete(looked: &Looked, rows: &[Row], key: &Key) -> PaymentThen {
+fn complete(request: &ClaimRequest<'_>, rows: &[Row], payment: &Payment) -> PaymentThen {
+    let (looked, key) = (request.looked, Key::of(request.refund));
     let PaymentThen::Found(seen) = &looked.payment else { return looked.payment.clone() };
-    let others = || rows.iter().filter(|row| row.key != *key);
-    let sum = |fits: &dyn Fn(&Row) -> bool| -> i64 {
-        others().filter(|row| fits(row)).filter_map(|row| row.amount).sum()
-    };
-    let recent = |row: &Row| row.has_shown_success() && !row.rested_before(looked.unseen);
-    let refunded = sum(&Row::has_shown_success);
+    let others = || rows.iter().filter(|row| row.key != key);
+    let msn = request.refund.msn.as_str();
+    let known = || others().filter(|row| row.has_shown_success() && row.is_surely_of(payment, msn));
+    let refunded = known().filter_map(|row| row.amount).sum();
     let open = |row: &Row| row.is_open() || row.state == State::Claimed;
     PaymentThen::Found(Baseline {
-        floor: if others().any(recent) { refunded } else { 0 },
-        committed: refunded + sum(&|row| row.state == State::Processing),
+        floor: if known().any(|row| !row.rested_before(looked.unseen)) { refunded } else { 0 },
+        refunded,
         open: others().filter(|row| open(row)).map(open_then).collect(),
         ..seen.clone()
     })
@@ -280,7 +295,8 @@ fn open_then(row: &Row) -> OpenThen {
 /// makes two payments the same is an equal name.
 fn lock_numbers(key: &Key, payment: &Payment) -> BTreeSet<i64> {
     let app_id = payment.app_id.as_str();
-    let number = ["number", key.app_id.as_str(), key.order_id.as_str()];
+    // Without its app_id, because a refund that names none is looked for under every other one.
+    let number = ["number", "", key.order_id.as_str()];
     let platform = payment.platform_ids().map(|id| ["platform_id", "", id]);
     let orders = payment.order_ids().map(|id| ["order_id", app_id, id]);
     let registers = payment.mis_ids().map(|id| ["mis_id", app_id, id]);

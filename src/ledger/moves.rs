@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, FromRow, Row as _};
 
+use super::claims::bind_content;
 use super::{Decision, Doubt, Key, Ledger, Result, Row, State, millis};
 use crate::metrics::Work;
 use crate::telemetry::shown;
-use crate::trade::{Refunded, TradeState};
+use crate::trade::{Refund, Refunded, TradeState};
 
 /// What Sunmi said of a refund that is in doubt.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,17 +43,15 @@ impl Ledger {
     async fn try_settle(&self, key: &Key, answer: &Refunded) -> Result<Settled> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'settled', outcome = 'SUCCEEDED', answer = $3, \
-             accepted = 1, person = 0, changed_at = {now}, change = {change}, \
+             accepted = 1, person = 0, changed_at = {now}, change = {next_change}, \
              disputed = CASE WHEN told = 1 THEN $4 ELSE disputed END \
              WHERE app_id = $1 AND order_id = $2 AND state <> 'settled' \
              RETURNING epoch, told, disputed",
         );
-        let written = of_key(sql, key)
+        let query = of_key(sql, key)
             .bind(serde_json::to_string(answer)?)
-            .bind("it succeeded after a caller was told that it was not applied")
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(written) = written else {
+            .bind("it succeeded after a caller was told that it was not applied");
+        let Some(written) = self.returned(query).await? else {
             return match self.row(key).await?.outcome {
                 Some(TradeState::Failed) => {
                     self.dispute(key, "Sunmi has it as succeeded, after it failed").await?;
@@ -68,14 +67,18 @@ impl Ledger {
         Ok(Settled::Written)
     }
 
-    /// Records that the refund of this claim failed. Over one that succeeded it is a contradiction.
-    pub async fn fail(&self, key: &Key, epoch: i64, answer: &Refunded) -> Result<bool> {
+    /// Records that a refund failed, over the row as it was when that was concluded. Over one that
+    /// succeeded since it is a contradiction.
+    pub async fn fail(&self, row: &Row, answer: &Refunded) -> Result<bool> {
+        let (key, epoch) = (&row.key, row.epoch);
         let sql = self.sql(
             "UPDATE refunds SET state = 'settled', outcome = 'FAILED', answer = $4, person = 0, \
-             changed_at = {now}, change = {change} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state <> 'settled'",
+             changed_at = {now}, change = {next_change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND change = $5 \
+             AND state <> 'settled'",
         );
-        let query = of_epoch(sql, key, epoch).bind(serde_json::to_string(answer)?);
+        let answer = serde_json::to_string(answer)?;
+        let query = of_epoch(sql, key, epoch).bind(answer).bind(row.change);
         let written = self.moved(query, key, epoch, (State::Settled, "FAILED")).await?;
         if !written && self.row(key).await?.has_succeeded() {
             self.dispute(key, "Sunmi has it as failed, after it succeeded").await?;
@@ -89,15 +92,15 @@ impl Ledger {
     pub async fn processing(&self, key: &Key, answer: &Refunded) -> Result<bool> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'processing', answer = $3, accepted = 1, person = 0, \
-             changed_at = {now}, change = {change}, look_at = {now}, \
+             changed_at = {now}, change = {next_change}, look_at = {now}, \
              disputed = CASE WHEN told = 1 THEN $4 ELSE disputed END \
              WHERE app_id = $1 AND order_id = $2 \
              AND state IN ('claimed', 'in_doubt', 'not_applied') RETURNING epoch, told",
         );
         let why = "Sunmi accepted it after a caller was told that it was not applied";
         let query = of_key(sql, key).bind(serde_json::to_string(answer)?).bind(why);
-        let written = query.fetch_optional(&self.pool);
-        let Some(written) = self.metrics.measure(Work::Move, written).await? else {
+        let written = self.metrics.measure(Work::Move, self.returned(query)).await?;
+        let Some(written) = written else {
             if self.row(key).await?.outcome == Some(TradeState::Failed) {
                 self.dispute(key, "Sunmi has it as accepted, after it failed").await?;
             }
@@ -123,7 +126,7 @@ impl Ledger {
         let sql = self.sql(
             "UPDATE refunds SET state = 'in_doubt', doubt = $4, answer = $5, \
              accepted = CASE WHEN $6 = 1 THEN 1 ELSE accepted END, \
-             changed_at = {now}, change = {change}, look_at = {now} \
+             changed_at = {now}, change = {next_change}, look_at = {now} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state IN ('claimed', 'in_doubt')",
         );
         let query = of_epoch(sql, key, epoch)
@@ -137,31 +140,49 @@ impl Ledger {
     /// lease is over by the ledger's clock, or was for as long as a lease by this process's own.
     pub async fn expire(&self, key: &Key, epoch: i64) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {change}, \
+            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {next_change}, \
              look_at = {now} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'claimed'",
         );
         self.moved(of_epoch(sql, key, epoch), key, epoch, (State::InDoubt, "lease over")).await
     }
 
-    /// Records, of a number that was not applied, that something was found under it that proves
-    /// nothing: nothing more is sent until that is known.
-    pub async fn reopen(&self, key: &Key, epoch: i64, doubt: &Doubt) -> Result<bool> {
+    /// Records, of a number that was not applied in this claim, that something was found under it
+    /// that proves nothing: nothing more is sent until that is known. The content is the same; a
+    /// row that retention emptied has it again.
+    pub async fn reopen(&self, refund: &Refund, epoch: i64, doubt: &Doubt) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', doubt = $4, lease_until = {now}, \
-             changed_at = {now}, change = {change}, look_at = {now} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
+            "UPDATE refunds SET state = 'in_doubt', msn = $3, amount = $4, business_id = $7, \
+             doubt = $8, lease_until = {now}, changed_at = {now}, change = {next_change}, \
+             look_at = {now} \
+             WHERE app_id = $1 AND order_id = $2 AND original_kind = $5 AND original = $6 \
+             AND epoch = $9 AND state = 'not_applied'",
         );
-        let query = of_epoch(sql, key, epoch).bind(serde_json::to_string(doubt)?);
-        self.moved(query, key, epoch, (State::InDoubt, &doubt.why)).await
+        let query =
+            bind_content(sqlx::query(sql), refund).bind(serde_json::to_string(doubt)?).bind(epoch);
+        self.moved(query, &Key::of(refund), epoch, (State::InDoubt, &doubt.why)).await
     }
 
-    /// Records that a refusal is believed: no money moved under this claim. `told` is whether the
-    /// caller whose claim it is waits to be told.
+    /// Records that a refusal is believed, by looks that bore it out, over the row as it was then:
+    /// no money moved under this claim. Nobody is told yet.
+    pub async fn refuse_borne_out(&self, row: &Row, doubt: &Doubt) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET state = 'not_applied', doubt = $4, told = 0, answer = NULL, \
+             person = 0, changed_at = {now}, change = {next_change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND change = $5 \
+             AND state = 'in_doubt'",
+        );
+        let query =
+            of_epoch(sql, &row.key, row.epoch).bind(serde_json::to_string(doubt)?).bind(row.change);
+        self.moved(query, &row.key, row.epoch, (State::NotApplied, &doubt.why)).await
+    }
+
+    /// Records a refusal that Sunmi answered to this claim's own request: no money moved under it.
+    /// `told` is whether the caller whose claim it is waits to be told.
     pub async fn refuse(&self, key: &Key, epoch: i64, doubt: &Doubt, told: bool) -> Result<bool> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'not_applied', doubt = $4, told = $5, answer = NULL, \
-             person = 0, changed_at = {now}, change = {change} \
+             person = 0, changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state IN ('claimed', 'in_doubt')",
         );
         let query =
@@ -175,28 +196,29 @@ impl Ledger {
         let doubt = Doubt { why: why.to_owned(), ..Doubt::default() };
         let sql = self.sql(
             "UPDATE refunds SET state = 'not_applied', doubt = $4, told = 1, \
-             changed_at = {now}, change = {change} \
+             changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND claim_id = $3 \
              AND state IN ('claimed', 'in_doubt') RETURNING epoch",
         );
         let query = of_key(sql, key).bind(id.to_owned()).bind(serde_json::to_string(&doubt)?);
-        let written = self.metrics.measure(Work::Move, query.fetch_optional(&self.pool)).await?;
+        let written = self.metrics.measure(Work::Move, self.returned(query)).await?;
         if let Some(written) = &written {
             self.announce(key, written.try_get("epoch")?, State::NotApplied, why);
         }
         Ok(written.is_some())
     }
 
-    /// Records the judgement that a refund in doubt never happened. Nobody is told yet. Neither a
+    /// Records the judgement that a refund in doubt never happened, over the row as it was when
+    /// that was concluded. Nobody is told yet. Neither a
     /// refund that Sunmi ever accepted nor one whose window is not over can be judged so.
     pub async fn judge_not_applied(&self, row: &Row, window: Duration) -> Result<bool> {
         let sql = self.sql(
             "UPDATE refunds SET state = 'not_applied', told = 0, answer = NULL, \
-             changed_at = {now}, change = {change} \
+             changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'in_doubt' \
-             AND accepted = 0 AND lease_until + $4 <= {now}",
+             AND accepted = 0 AND lease_until + $4 <= {now} AND change = $5",
         );
-        let query = of_epoch(sql, &row.key, row.epoch).bind(millis(window));
+        let query = of_epoch(sql, &row.key, row.epoch).bind(millis(window)).bind(row.change);
         self.moved(query, &row.key, row.epoch, (State::NotApplied, "two witnesses")).await
     }
 
@@ -204,7 +226,17 @@ impl Ledger {
     /// is not so any more; true, too, if another was told before.
     pub async fn tell(&self, key: &Key, epoch: i64) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET told = 1, change = {change} \
+            "UPDATE refunds SET told = 1, change = {next_change} \
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
+        );
+        let query = of_epoch(sql, key, epoch);
+        self.metrics.measure(Work::Move, self.change(query)).await
+    }
+
+    /// Takes back that a caller is told: it was gone before it heard.
+    pub async fn untell(&self, key: &Key, epoch: i64) -> Result<bool> {
+        let sql = self.sql(
+            "UPDATE refunds SET told = 0, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
         );
         let query = of_epoch(sql, key, epoch);
@@ -251,7 +283,7 @@ impl Ledger {
         // The person is no caller: the next one that asks is told.
         let sql = self.sql(
             "UPDATE refunds SET state = $5, outcome = $6, answer = $7, decided_by = $8, \
-             decided_why = $9, told = 0, person = 0, changed_at = {now}, change = {change} \
+             decided_why = $9, told = 0, person = 0, changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = $4",
         );
         let query = of_epoch(sql, &row.key, row.epoch)
@@ -285,7 +317,7 @@ impl Ledger {
     pub async fn purge(&self, retention: Duration) -> Result<u64> {
         let sql = self.sql(
             r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', caller = NULL,
-                 payment_then = NULL, doubt = NULL, change = {change},
+                 payment_then = NULL, doubt = NULL, change = {next_change},
                  answer = CASE
                  WHEN answer LIKE '%,"evidence":"Query"}' THEN '{"trade":{},"evidence":"Query"}'
                  WHEN answer LIKE '%,"evidence":"Operator"}'
@@ -302,7 +334,7 @@ impl Ledger {
     /// Puts all claimed refunds in doubt.
     pub(super) async fn doubt_all_claimed(&self) -> Result<()> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {change}, \
+            "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {next_change}, \
              look_at = {now} WHERE state = 'claimed' RETURNING app_id, order_id, epoch",
         );
         for row in sqlx::query(sql).fetch_all(&self.pool).await? {
@@ -324,6 +356,12 @@ impl Ledger {
             self.announce(key, epoch, state, why);
         }
         Ok(changed)
+    }
+
+    /// What a statement that writes returns of the row that it wrote. It is run to its end: the
+    /// driver would else take the row and never hear that the commit failed.
+    async fn returned(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>> {
+        Ok(query.fetch_all(&self.pool).await?.pop())
     }
 
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {
@@ -354,3 +392,6 @@ fn of_key<'q>(sql: AssertSqlSafe<String>, key: &Key) -> Query<'q, Any, AnyArgume
 fn of_epoch<'q>(sql: AssertSqlSafe<String>, key: &Key, epoch: i64) -> Query<'q, Any, AnyArguments> {
     of_key(sql, key).bind(epoch)
 }
+
+#[cfg(test)]
+mod tests;

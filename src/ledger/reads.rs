@@ -42,8 +42,17 @@ impl Ledger {
 
     /// The rows of this number, one for each `app_id` that used it.
     pub async fn of_number(&self, order_id: &str) -> Result<Vec<Row>> {
+        self.of_number_by(&self.pool, order_id).await
+    }
+
+    pub(super) async fn of_number_by<'c>(
+        &self,
+        connection: impl Executor<'c, Database = Any>,
+        order_id: &str,
+    ) -> Result<Vec<Row>> {
         let sql = format!("SELECT {COLUMNS} FROM refunds WHERE order_id = $1 ORDER BY app_id");
-        Ok(sqlx::query_as(self.sql(&sql)).bind(order_id).fetch_all(&self.pool).await?)
+        let query = sqlx::query_as(self.sql(&sql)).bind(order_id.to_owned());
+        Ok(query.fetch_all(connection).await?)
     }
 
     /// The latest rows, of this state if one is given, the most recently claimed first.
@@ -102,7 +111,8 @@ impl Ledger {
         Ok(rows)
     }
 
-    /// What is in doubt, and what of it needs a person: doubts older than `window` after their
+    /// What is in doubt, and what of it needs a person: what the resolver says so of, and what no
+    /// process has lived long enough to say it of: doubts for twice the `window` after their
     /// lease, and refunds that Sunmi has not finished for `patience`.
     pub async fn doubts(&self, window: Duration, patience: Duration) -> Result<Doubts> {
         let doubts = sqlx::query_as(self.sql(DOUBTS)).bind(millis(window)).bind(millis(patience));
@@ -129,7 +139,14 @@ impl Ledger {
         let due = sqlx::query(self.sql(&sql)).bind(limit).bind(millis(latest));
         let mut taken = Vec::new();
         for due in due.fetch_all(&self.pool).await? {
-            let row = Row::from_row(&due)?;
+            let row = match Row::from_row(&due) {
+                Ok(row) => row,
+                // One row that cannot be read must not keep the others from being looked at.
+                Err(error) => {
+                    tracing::error!(%error, "a refund's row cannot be read");
+                    continue;
+                }
+            };
             if self.take(&row.key, due.try_get("look_at")?, hold).await? {
                 taken.push(row);
             }
@@ -170,7 +187,7 @@ const DOUBTS: &str = "SELECT \
         ELSE {now} - claimed_at END), 0) AS BIGINT), \
     CAST(COALESCE(SUM(CASE \
         WHEN state = 'processing' THEN CASE WHEN claimed_at + $2 <= {now} THEN 1 ELSE 0 END \
-        WHEN person = 1 OR lease_until + $1 <= {now} THEN 1 ELSE 0 END), 0) AS BIGINT), \
+        WHEN person = 1 OR lease_until + 2 * $1 <= {now} THEN 1 ELSE 0 END), 0) AS BIGINT), \
     (SELECT COUNT(*) FROM refunds WHERE disputed IS NOT NULL) FROM refunds \
     WHERE state IN ('claimed', 'in_doubt', 'processing') \
     AND (state <> 'claimed' OR lease_until <= {now})";

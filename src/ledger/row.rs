@@ -97,8 +97,8 @@ pub struct Baseline {
     /// At least so much was refunded of it: what the ledger knew, if some of that was so recent
     /// that Sunmi's total may not have shown it yet; else 0.
     pub floor: i64,
-    /// What the ledger knew as refunded of it or in processing.
-    pub committed: i64,
+    /// What the ledger knew as refunded of it.
+    pub refunded: i64,
     /// Its state.
     pub state: TradeState,
     /// Its amount.
@@ -216,6 +216,15 @@ impl Row {
     /// other content for a number that was not applied.
     pub fn is_of_first_edition(&self) -> bool {
         self.content_hash.is_none()
+    }
+
+    /// Whether it is surely of this payment of this device: what only may be is counted where
+    /// one has to wait for the other, and not where amounts are added up.
+    pub fn is_surely_of(&self, payment: &Payment, msn: &str) -> bool {
+        let own = self.payment();
+        let by_platform = own.platform_ids().any(|id| payment.platform_ids().any(|it| it == id));
+        let as_asked = own.app_id == payment.app_id && own.asked == payment.asked;
+        by_platform || (as_asked && self.msn == msn)
     }
 
     /// The payment that it is of.

@@ -70,7 +70,7 @@ impl Refunds {
                     if !begun.claim() {
                         return Err(Error::new(Fault::DeadlineExceeded));
                     }
-                    return self.follow(*row, Sender::Another, deadline).await;
+                    return self.follow(*row, Sender::Another, (deadline, &begun)).await;
                 }
             }
         }
@@ -87,7 +87,7 @@ impl Refunds {
         let key = Key::of(refund);
         let too_late = |_| Error::new(Fault::DeadlineExceeded);
         let _number = self.numbers.take(&key, (), in_time).await.map_err(too_late)?;
-        let row = match self.recall(refund).await? {
+        let row = match self.recall(refund, begun).await? {
             Recalled::Free(row) => row,
             Recalled::Known(row) => return Ok(Begin::Follow(row)),
         };
@@ -96,6 +96,11 @@ impl Refunds {
         let name = refund.order_id.clone();
         let turn = self.payments.take(&payment, name, in_time).await;
         let turn = turn.map_err(|holder| in_flight(holder.as_ref()))?;
+        // A look that finds the payment no more takes no name away.
+        let names = match &row {
+            Some(row) => names.or(&row.evidence.names),
+            None => names.clone(),
+        };
         let payment = Payment {
             app_id: refund.app_id.clone(),
             asked: refund.original.clone(),
@@ -112,7 +117,7 @@ impl Refunds {
     async fn look_and_claim(
         &self,
         refund: &Refund,
-        seen: Seen<'_>,
+        seen: Seen,
         (deadline, in_time): (Deadline, Deadline),
         begun: &Begun,
     ) -> Result<Begin, Error> {
@@ -135,14 +140,14 @@ impl Refunds {
             return Ok(found);
         }
         let connection = before.map(|before| before.connection);
-        self.claim(refund, &looked, (deadline, connection, place), seen.turn).await
+        self.claim(refund, &looked, (deadline, connection, place), (seen.turn, begun)).await
     }
 
     /// Acts on what is under a number before its send: then nothing is sent.
     async fn found_before(
         &self,
         refund: &Refund,
-        seen: &Seen<'_>,
+        seen: &Seen,
         number: Option<NumberSeen>,
         looked: &Looked,
     ) -> Result<Option<Begin>, Error> {
@@ -158,8 +163,10 @@ impl Refunds {
             }
             (Some(NumberSeen::Refund(_) | NumberSeen::Unclear | NumberSeen::Other), Some(row)) => {
                 let why = "something was found under its number, after it was not applied";
-                let doubt = Doubt { why: why.to_owned(), ..row.doubt.clone().unwrap_or_default() };
-                self.ledger.reopen(&row.key, row.epoch, &doubt).await
+                // What Sunmi said of the last claim says nothing of this.
+                let last = row.doubt.clone().unwrap_or_default();
+                let doubt = Doubt { why: why.to_owned(), pending: None, ..last };
+                self.ledger.reopen(refund, row.epoch, &doubt).await
             }
         };
         // What others recorded meanwhile may be of another content.
@@ -177,7 +184,7 @@ impl Refunds {
         refund: &Refund,
         looked: &Looked,
         (deadline, connection, place): (Deadline, Option<Connection>, Place),
-        turn: PaymentTurn,
+        (turn, edge): (PaymentTurn, &Begun),
     ) -> Result<Begin, Error> {
         let (id, begun) = (Uuid::new_v4().simple().to_string(), self.clock.now());
         let request = ClaimRequest { refund, id: &id, looked, ceiling: self.rules.ceiling, begun };
@@ -190,7 +197,7 @@ impl Refunds {
             Claim::Fresh(permit, row, durability) => {
                 let took = self.clock.now().saturating_since(begun);
                 if let Some(why) = doubtful(durability, took) {
-                    return Err(self.give_up(&row.key, &id, why).await);
+                    return Err(self.give_up(&row, &id, why, edge).await);
                 }
                 Begin::Send(Box::new(Claimed {
                     refund: refund.clone(),
@@ -201,6 +208,7 @@ impl Refunds {
                     place,
                     turn,
                     deadline,
+                    begun: edge.clone(),
                 }))
             }
             Claim::Known(row) => Begin::Follow(row),
@@ -211,10 +219,11 @@ impl Refunds {
     }
 
     /// Gives a claim back whose commit cannot be relied on.
-    async fn give_up(&self, key: &Key, id: &str, why: String) -> Error {
+    async fn give_up(&self, row: &Row, id: &str, why: String, begun: &Begun) -> Error {
         let error = Error::new(Fault::LedgerUnavailable).because(why);
         tracing::error!(error = %Chain(&error), "a refund is not sent: its claim may be lost");
-        self.give_back(key, id, "its claim's commit could not be relied on").await;
+        self.give_back(&row.key, id, "its claim's commit could not be relied on").await;
+        self.heard(&row.key, row.epoch, begun).await;
         error
     }
 
@@ -237,22 +246,22 @@ impl Refunds {
 }
 
 /// What is known when a refund has its turn.
-struct Seen<'a> {
+struct Seen {
     row: Option<Box<Row>>,
     rows: Vec<Row>,
-    names: &'a PaymentNames,
+    names: PaymentNames,
     turn: PaymentTurn,
 }
 
 /// What is claimed on.
-fn looked(seen: &Seen<'_>, before: Option<&Before>, unseen: Duration) -> Looked {
+fn looked(seen: &Seen, before: Option<&Before>, unseen: Duration) -> Looked {
     let rows = seen.rows.iter().chain(seen.row.as_deref());
     Looked {
         epoch: seen.row.as_ref().map_or(0, |row| row.epoch),
         rows: rows.map(|row| (row.key.clone(), row.change)).collect(),
         absent: before.is_some_and(|before| before.number == NumberSeen::Absent),
         payment: before.map_or(PaymentThen::NotLooked, |before| payment_then(before.payment)),
-        names: before.map_or_else(|| seen.names.clone(), |before| before.names.clone()),
+        names: before.map_or_else(|| seen.names.clone(), |before| before.names.or(&seen.names)),
         unseen,
     }
 }

@@ -1,5 +1,6 @@
-//! Who says whether a refund may have been sent: the edge, whose caller's time is over, or the
-//! task that works on it. They settle it by one compare-and-set.
+//! What the edge, whose caller may be gone or out of time, and the task that works on a refund
+//! have to settle between them, each by one compare-and-set: whether it may have been sent, and
+//! whether its caller hears what the row says that it was told.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,11 +8,21 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Whether the work on a refund has come to the point from which on it may be sent. Clones are
 /// the same.
 #[derive(Clone, Debug, Default)]
-pub struct Begun(Arc<AtomicU8>);
+pub struct Begun(Arc<Between>);
+
+#[derive(Debug, Default)]
+struct Between {
+    work: AtomicU8,
+    word: AtomicU8,
+}
 
 const LOOKING: u8 = 0;
 const CLAIMING: u8 = 1;
 const ABANDONED: u8 = 2;
+
+const UNSAID: u8 = 0;
+const SAID: u8 = 1;
+const UNHEARD: u8 = 2;
 
 impl Begun {
     /// Gives the refund up. True if nothing was sent in this call, and nothing will be.
@@ -27,14 +38,43 @@ impl Begun {
 
     /// Goes back to where nothing may be sent: the claim was not made.
     pub(super) fn look_again(&self) {
-        let _ = self.0.compare_exchange(CLAIMING, LOOKING, Ordering::AcqRel, Ordering::Acquire);
+        let _ =
+            self.0.work.compare_exchange(CLAIMING, LOOKING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The task's answer is what it is, and goes to the caller. False if nobody hears it.
+    pub(super) fn say(&self) -> bool {
+        self.word(SAID) != UNHEARD
+    }
+
+    /// The caller leaves. False if the task's answer is on its way already.
+    pub(super) fn leave(&self) -> bool {
+        self.word(UNHEARD) != SAID
+    }
+
+    fn word(&self, word: u8) -> u8 {
+        self.0
+            .word
+            .compare_exchange(UNSAID, word, Ordering::AcqRel, Ordering::Acquire)
+            .map_or_else(|decided| decided, |_| word)
     }
 
     /// What it is then: this, if it was not decided before.
     fn leave_looking(&self, to: u8) -> u8 {
         self.0
+            .work
             .compare_exchange(LOOKING, to, Ordering::AcqRel, Ordering::Acquire)
             .map_or_else(|decided| decided, |_| to)
+    }
+}
+
+/// A caller who waits: it leaves at the latest when this goes.
+#[derive(Debug)]
+pub(super) struct Caller<'a>(pub(super) &'a Begun);
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
@@ -48,5 +88,14 @@ mod tests {
         assert!(begun.claim() && begun.claim() && !begun.abandon());
         let begun = Begun::default();
         assert!(begun.abandon() && begun.clone().abandon() && !begun.claim());
+    }
+
+    #[test]
+    fn an_answer_is_heard_unless_its_caller_left_before() {
+        let begun = Begun::default();
+        assert!(begun.say() && !begun.leave() && begun.say());
+        let begun = Begun::default();
+        drop(Caller(&begun));
+        assert!(!begun.say() && begun.leave());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Refunds;
+use super::{Begun, Refunds};
 use crate::deadline::Deadline;
-use crate::error::{Error, Fault, SunmiWords};
+use crate::error::{Chain, Error, Fault, SunmiWords};
 use crate::ledger::{Key, LedgerError, Pending, Row, State};
 use crate::sunmi::Answered;
 use crate::trade::{Evidence, RefundTrade, Refunded};
@@ -35,13 +35,13 @@ impl Refunds {
         self,
         mut row: Row,
         sender: Sender,
-        deadline: Deadline,
+        (deadline, begun): (Deadline, &Begun),
     ) -> Result<Answered<Refunded>, Error> {
         let deadline = deadline.earlier(LAST_WORD);
         let mut changes = self.ledger.changes(&row.key);
         let mut pause = FIRST_PAUSE;
         loop {
-            if let Some(answer) = self.known_outcome(&row, sender).await {
+            if let Some(answer) = self.known_outcome(&row, sender, begun).await {
                 return answer;
             }
             let may_look = row.is_open() && self.memory.may_look(&row, self.clock.now());
@@ -53,7 +53,7 @@ impl Refunds {
             }
             // Of one that only a person can settle, no wait brings more.
             if deadline.left().is_zero() || row.person {
-                return self.still_unknown(&row, sender).await;
+                return self.still_unknown(&row, sender, begun).await;
             }
             let next = Deadline::after(pause).min(deadline);
             pause = (pause * 2).min(LAST_PAUSE);
@@ -84,6 +84,7 @@ impl Refunds {
         &self,
         row: &Row,
         sender: Sender,
+        begun: &Begun,
     ) -> Option<Result<Answered<Refunded>, Error>> {
         match row.state {
             State::Claimed | State::InDoubt | State::Processing => None,
@@ -93,7 +94,7 @@ impl Refunds {
             }
             State::NotApplied => {
                 self.memory.forget(&row.key);
-                match self.ledger.tell(&row.key, row.epoch).await {
+                match self.tell(row, begun).await {
                     Ok(true) => Some(Err(not_applied(row, sender))),
                     // It changed since.
                     Ok(false) => None,
@@ -103,10 +104,35 @@ impl Refunds {
         }
     }
 
+    /// Records that a caller is told that a refund was not applied; takes it back if the caller is
+    /// gone, who else would ask again and so send. False if it is not so any more.
+    pub(super) async fn tell(&self, row: &Row, begun: &Begun) -> Result<bool, LedgerError> {
+        let told = self.ledger.tell(&row.key, row.epoch).await?;
+        if told && !row.told {
+            self.heard(&row.key, row.epoch, begun).await;
+        }
+        Ok(told)
+    }
+
+    /// Takes back what a row says that its caller was told, if nobody hears it.
+    pub(super) async fn heard(&self, key: &Key, epoch: i64, begun: &Begun) {
+        if begun.say() {
+            return;
+        }
+        if let Err(error) = self.ledger.untell(key, epoch).await {
+            tracing::error!(error = %Chain(&error), "a refund's record was not written");
+        }
+    }
+
     /// The answer when there is no time left: what Sunmi accepted is under way, all else is not
     /// known.
-    async fn still_unknown(&self, row: &Row, sender: Sender) -> Result<Answered<Refunded>, Error> {
-        if let Some(answer) = self.known_outcome(row, sender).await {
+    async fn still_unknown(
+        &self,
+        row: &Row,
+        sender: Sender,
+        begun: &Begun,
+    ) -> Result<Answered<Refunded>, Error> {
+        if let Some(answer) = self.known_outcome(row, sender, begun).await {
             return answer;
         }
         match row.state {

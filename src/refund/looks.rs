@@ -113,7 +113,7 @@ pub(super) fn payment_then(seen: PaymentSeen) -> PaymentThen {
         PaymentSeen::Found(found) => PaymentThen::Found(Baseline {
             total: found.total.unwrap_or_default(),
             floor: 0,
-            committed: 0,
+            refunded: 0,
             state: found.state,
             amount: found.amount,
             open: Vec::new(),
@@ -123,11 +123,12 @@ pub(super) fn payment_then(seen: PaymentSeen) -> PaymentThen {
 
 /// Why a look cannot be read: nothing is sent on the strength of it.
 fn unread(look: Result<Answered<Trade>, Error>) -> Error {
-    let of_another = || {
-        Error::new(Fault::UpstreamReplyUnreadable)
-            .because("the answer to a query is about another order")
+    let useless = || {
+        Error::new(Fault::UpstreamReplyUnreadable).because(
+            "the answer to a query is about another order, or says only that it is processed",
+        )
     };
-    look.map_or_else(|error| error, |_| of_another()).not_attempted()
+    look.map_or_else(|error| error, |_| useless()).not_attempted()
 }
 
 fn by_number(refund: &Refund) -> Query {

@@ -1,7 +1,7 @@
 //! What the ledger knows of a number, before Sunmi is asked anything.
 
 use super::follow::with_words;
-use super::{Refunds, reused, reused_as, unavailable};
+use super::{Begun, Refunds, reused, reused_as, unavailable};
 use crate::error::{Error, Fault};
 use crate::ledger::{Content, Key, Row, State};
 use crate::trade::Refund;
@@ -19,7 +19,7 @@ impl Refunds {
     ///
     /// # Errors
     /// That the number stands for another content, or that it was not applied, which is told here.
-    pub(super) async fn recall(&self, refund: &Refund) -> Result<Recalled, Error> {
+    pub(super) async fn recall(&self, refund: &Refund, begun: &Begun) -> Result<Recalled, Error> {
         loop {
             let own = self.ledger.read(&Key::of(refund)).await.map_err(unavailable)?;
             let row = match own {
@@ -42,7 +42,7 @@ impl Refunds {
                 return Ok(Recalled::Free(Some(Box::new(row))));
             }
             // A repeat asks before it acts: this one is told, and a later one may send.
-            if self.ledger.tell(&row.key, row.epoch).await.map_err(unavailable)? {
+            if self.tell(&row, begun).await.map_err(unavailable)? {
                 return Err(with_words(Error::new(Fault::RefundNotApplied), &row));
             }
         }

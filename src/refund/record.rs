@@ -27,6 +27,9 @@ impl Refunds {
         let window = self.rules.settle_window;
         self.tasks.spawn(async move {
             if !record_until(Deadline::after(ceiling), &ledger, &record).await {
+                tracing::error!(
+                    "a refund's record is still not written: it ends with this process"
+                );
                 tokio::spawn(async move {
                     record_until(Deadline::after(window), &ledger, &record).await
                 });

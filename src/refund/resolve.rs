@@ -9,7 +9,7 @@ use super::judgement::total::{self, Other, Total};
 use crate::clock::BootTime;
 use crate::deadline::Deadline;
 use crate::error::{BoxError, Chain};
-use crate::ledger::{Pending, Row, State};
+use crate::ledger::{PaymentThen, Pending, Row, State};
 use crate::telemetry::shown;
 use crate::trade::{Evidence, Identifier, OrderRef, Query, Refund, Refunded, Trade};
 
@@ -40,11 +40,9 @@ impl Refunds {
         let refund = refund_of(row)?;
         let deadline = Deadline::after(self.rules.ceiling);
         let began = self.clock.now();
-        let seen_for = self.memory.age(row, began);
-        let window = self.rules.settle_window;
-        let past_window = scope == Scope::All && row.is_past(window) && seen_for >= window;
+        let past_window = self.is_past_window(row) && scope == Scope::All;
         let others = self.ledger.of_payment(&row.payment()).await?;
-        self.memory.note_succeeded(row, &others, began);
+        self.memory.note_succeeded(row, &others, self.clock.now());
         let (number, found) = self.look_by_all_names(row, &refund, deadline).await?;
         let case = case_of(row, past_window);
         let pending = row.doubt.as_ref().and_then(|doubt| doubt.pending.as_ref());
@@ -61,6 +59,13 @@ impl Refunds {
         self.record(row, conclude(&case, number, total), found).await
     }
 
+    /// Whether the refund's window is over, by the ledger's clock and by this process's own since
+    /// it first saw the row so.
+    pub(super) fn is_past_window(&self, row: &Row) -> bool {
+        let (window, now) = (self.rules.settle_window, self.clock.now());
+        row.is_past(window) && self.memory.age(row, now) >= window
+    }
+
     /// What is under the refund's number; if nothing is, under the names that Sunmi's own answer
     /// gave the refund.
     async fn look_by_all_names(
@@ -75,11 +80,28 @@ impl Refunds {
         }
         for name in answered_names(row) {
             let by_name = self.look_at_name(refund, name, deadline).await?;
-            if matches!(by_name.0, NumberSeen::Refund(_)) {
+            if matches!(by_name.0, NumberSeen::Refund(_)) && is_ours(row, by_name.1.as_ref()) {
                 return Ok(by_name);
             }
         }
         Ok(by_number)
+    }
+
+    /// What is under the number, and what the payment's total says, if there was a baseline.
+    pub(super) async fn look_at_both(
+        &self,
+        row: &Row,
+        refund: &Refund,
+        deadline: Deadline,
+    ) -> Result<(NumberSeen, Total), BoxError> {
+        let (number, _) = self.look_at_number(refund, deadline).await?;
+        let total = match row.evidence.payment {
+            PaymentThen::Found(_) => self.weigh_total(row, refund, deadline).await?,
+            PaymentThen::NotLooked | PaymentThen::NotFound | PaymentThen::NotShown => {
+                Total::NotAsked
+            }
+        };
+        Ok((number, total))
     }
 
     /// What the payment's total says, read before the ledger's rows are.
@@ -119,6 +141,7 @@ impl Refunds {
             epoch: other.epoch,
             amount: other.amount,
             claimed_after: other.claim_order > row.claim_order,
+            surely: other.is_surely_of(&row.payment(), &row.msn),
             succeeded: other.has_succeeded(),
             by_person: other.has_succeeded() && !other.has_shown_success(),
             at_rest: by_the_ledger && self.memory.succeeded_before(row, other, lag, asked_at),
@@ -164,12 +187,8 @@ impl Refunds {
         }
         let doubt = row.doubt.clone().unwrap_or_default();
         Ok(match (pending, &row.answer) {
-            (Pending::Refusal { .. }, _) => {
-                self.ledger.refuse(&row.key, row.epoch, &doubt, false).await?
-            }
-            (Pending::Failure, Some(answer)) => {
-                self.ledger.fail(&row.key, row.epoch, answer).await?
-            }
+            (Pending::Refusal { .. }, _) => self.ledger.refuse_borne_out(row, &doubt).await?,
+            (Pending::Failure, Some(answer)) => self.ledger.fail(row, answer).await?,
             (Pending::Failure, None) => false,
         })
     }
@@ -194,7 +213,7 @@ impl Refunds {
                 self.ledger.processing(&row.key, &by_query(found)).await?;
             }
             Conclusion::Failed => {
-                self.ledger.fail(&row.key, row.epoch, &by_query(found)).await?;
+                self.ledger.fail(row, &by_query(found)).await?;
             }
             Conclusion::NotApplied => {
                 self.ledger.judge_not_applied(row, self.rules.settle_window).await?;
@@ -227,6 +246,13 @@ fn answered_names(row: &Row) -> Vec<OrderRef> {
     let platform = id(&answer.trade.platform_id).map(OrderRef::PlatformId);
     let register = id(&answer.trade.mis_id).map(OrderRef::MisId);
     platform.into_iter().chain(register).collect()
+}
+
+/// Whether what was found under a name does not carry the number of another order.
+fn is_ours(row: &Row, found: Option<&Trade>) -> bool {
+    let answered = row.answer.as_ref().and_then(|answer| answer.trade.order_id.as_deref());
+    let number = found.and_then(|found| found.order_id.as_deref());
+    number.is_none_or(|number| number == row.key.order_id.as_str() || Some(number) == answered)
 }
 
 /// The refund that a row is of.

@@ -115,7 +115,7 @@ impl Refunds {
                 self.memory.forget(&row.key);
                 return Ok(false);
             }
-            self.tell_person(&row, why.as_ref());
+            self.call_person(&row, why.as_ref()).await?;
             let wait = schedule::wait(self.open(&row), self.rules.lag);
             self.ledger.look_again(&row.key, wait).await?;
             let now = self.clock.now();
@@ -147,13 +147,18 @@ impl Refunds {
         Open { looks, waits }
     }
 
-    /// Says once of a refund that only a person can settle it.
-    fn tell_person(&self, row: &Row, why: Option<&BoxError>) {
+    /// Records of a refund that only a person can settle it, and says so once: this process has
+    /// waited its window out and found nothing that proves anything, or Sunmi has had it in
+    /// processing for long.
+    async fn call_person(&self, row: &Row, why: Option<&BoxError>) -> Result<(), LedgerError> {
         let needs = match row.state {
             State::Processing => row.claimed_before(self.rules.processing_patience),
-            State::InDoubt => row.person || row.is_past(self.rules.settle_window),
+            State::InDoubt => row.person || self.is_past_window(row),
             State::Claimed | State::Settled | State::NotApplied => false,
         };
+        if needs && !row.person {
+            self.ledger.needs_person(&row.key, row.epoch).await?;
+        }
         if needs && self.memory.tell_person(row, self.clock.now()) {
             tracing::error!(
                 app_id = row.key.app_id.as_str(),
@@ -163,6 +168,7 @@ impl Refunds {
                 "a refund needs a person: see `sunmi-trade refunds show`"
             );
         }
+        Ok(())
     }
 
     async fn purge(&self) {

@@ -1,11 +1,10 @@
 //! Sends a claimed refund, once, and acts on what the answer proves.
 
-use super::Refunds;
 use super::begin::PaymentTurn;
 use super::follow::Sender;
 use super::judgement::refusal::{Belief, believe_refusal, is_explained};
 use super::judgement::reply::{self, Verdict};
-use super::judgement::total::Total;
+use super::{Begun, Refunds};
 use crate::deadline::Deadline;
 use crate::error::{BoxError, Chain, Error, Fault};
 use crate::ledger::{Doubt, Key, Pending, Row, Said, Settled};
@@ -26,6 +25,7 @@ pub(super) struct Claimed {
     pub(super) turn: PaymentTurn,
     /// The caller's.
     pub(super) deadline: Deadline,
+    pub(super) begun: Begun,
 }
 
 /// A refund that was sent.
@@ -35,6 +35,7 @@ struct Sent {
     row: Row,
     turn: PaymentTurn,
     deadline: Deadline,
+    begun: Begun,
     attempts: u32,
 }
 
@@ -53,7 +54,7 @@ impl Refunds {
     /// even if the ledger cannot be written: the row stays claimed, its lease ends, and it is
     /// resolved.
     pub(super) async fn send(self, claimed: Claimed) -> Result<Answered<Refunded>, Error> {
-        let Claimed { refund, id, permit, row, connection, place, turn, deadline } = claimed;
+        let Claimed { refund, id, permit, row, connection, place, turn, deadline, begun } = claimed;
         let by = (&self.clock, deadline);
         let answer = self.client.refund(permit, &refund, connection, by).await;
         // Places bound what is sent. To be waiting for an outcome takes nobody else's.
@@ -63,7 +64,7 @@ impl Refunds {
             Err(error) => error.context().attempts.unwrap_or_default(),
         };
         let verdict = reply::judge(&refund, answer, &self.rules.refused_codes);
-        let sent = Sent { refund, id, row, turn, deadline, attempts };
+        let sent = Sent { refund, id, row, turn, deadline, begun, attempts };
         match verdict {
             Verdict::Succeeded(refunded) => self.record_success(sent, refunded).await,
             Verdict::Processing(refunded) => self.record_acceptance(sent, refunded).await,
@@ -132,7 +133,10 @@ impl Refunds {
         let doubt = refusal(&error, true);
         let (key, epoch) = (sent.key().clone(), sent.row.epoch);
         match self.ledger.refuse(&key, epoch, &doubt, true).await {
-            Ok(true) => Err(error),
+            Ok(true) => {
+                self.heard(&key, epoch, &sent.begun).await;
+                Err(error)
+            }
             Ok(false) => {
                 self.contradict_refusal(&key).await;
                 self.follow_sent(sent, Some(error.into_refund_outcome_unknown())).await
@@ -155,11 +159,10 @@ impl Refunds {
         let explained = is_explained(error.fault(), payment, sent.refund.amount);
         if explained {
             let until = Deadline::after(self.rules.ceiling).min(sent.deadline);
-            if let Ok((number, _)) = self.look_at_number(&sent.refund, until).await {
-                let seen = (number, Total::NotAsked);
-                if believe_refusal(true, payment, seen, false) == Belief::Believed {
-                    return self.record_refusal(sent, error).await;
-                }
+            if let Ok(seen) = self.look_at_both(&sent.row, &sent.refund, until).await
+                && believe_refusal(true, payment, seen, false) == Belief::Believed
+            {
+                return self.record_refusal(sent, error).await;
             }
         }
         let doubt = refusal(&error, explained);
@@ -168,9 +171,12 @@ impl Refunds {
 
     /// Nothing was sent: the claim is given back, and whoever asked is told so.
     async fn record_not_sent(self, sent: Sent, error: Error) -> Result<Answered<Refunded>, Error> {
-        let Sent { row, id, .. } = sent;
+        let Sent { row, id, begun, .. } = sent;
         match self.ledger.give_back(&row.key, &id, "nothing was sent").await {
-            Ok(true) => Err(error),
+            Ok(true) => {
+                self.heard(&row.key, row.epoch, &begun).await;
+                Err(error)
+            }
             Ok(false) => Err(error.not_attempted()),
             Err(unwritten) => {
                 tracing::error!(error = %Chain(&unwritten), "a refund's record was not written");
@@ -218,7 +224,7 @@ impl Refunds {
         sent: Sent,
         doubt: Option<Error>,
     ) -> Result<Answered<Refunded>, Error> {
-        let Sent { row, turn, deadline, attempts, .. } = sent;
+        let Sent { row, turn, deadline, begun, attempts, .. } = sent;
         drop(turn);
         let unknown =
             |error: BoxError| doubt.unwrap_or_else(|| Error::refund_outcome_unknown(error));
@@ -227,7 +233,7 @@ impl Refunds {
             Ok(None) => return Err(unknown("its row is gone".into())),
             Err(error) => return Err(unknown(error.into())),
         };
-        match self.follow(row, Sender::ThisCall, deadline).await {
+        match self.follow(row, Sender::ThisCall, (deadline, &begun)).await {
             Ok(answer) => Ok(Answered { attempts, ..answer }),
             Err(other) if other.fault() == Fault::RefundOutcomeUnknown => {
                 Err(unknown(other.into()))

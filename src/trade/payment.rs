@@ -14,6 +14,20 @@ pub struct PaymentNames {
     pub mis_id: Option<String>,
 }
 
+impl PaymentNames {
+    /// These, and where one is absent that of `others`.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        let either =
+            |one: &Option<String>, other: &Option<String>| one.clone().or_else(|| other.clone());
+        Self {
+            platform_id: either(&self.platform_id, &others.platform_id),
+            order_id: either(&self.order_id, &others.order_id),
+            mis_id: either(&self.mis_id, &others.mis_id),
+        }
+    }
+}
+
 impl From<&Trade> for PaymentNames {
     fn from(found: &Trade) -> Self {
         Self {

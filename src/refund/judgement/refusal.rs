@@ -12,18 +12,20 @@ use crate::trade::TradeState;
 ///
 /// | refusal | explained by |
 /// |---|---|
-/// | E22 | what was refunded, or by the ledger refunded or in processing, leaves less than the amount |
+/// | E22 | what was refunded, by Sunmi's total or by the ledger, leaves less than the amount |
 /// | D04, E20, T01 | the payment had ended |
 /// | E19 | the payment was not found |
 /// | T13 | the amount is less than the payment's |
 /// | any other | nothing |
+///
+/// A refund in processing explains nothing: it may have failed by then.
 pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> bool {
     let base = match payment {
         PaymentThen::Found(base) => Some(base),
         PaymentThen::NotLooked | PaymentThen::NotFound | PaymentThen::NotShown => None,
     };
     if fault == Fault::RefundAmountWrong {
-        let left = base.and_then(|it| it.amount?.checked_sub(it.total.max(it.committed)));
+        let left = base.and_then(|it| it.amount?.checked_sub(it.total.max(it.refunded)));
         left.is_some_and(|left| left < amount)
     } else if fault == Fault::SameDayPartialRefundNotSupported {
         base.and_then(|it| it.amount).is_some_and(|all| amount < all)
@@ -63,7 +65,8 @@ impl Belief {
 ///
 /// | explained | baseline | number | total | look by look |
 /// |---|---|---|---|---|
-/// | yes | any | absent | any | believed at once |
+/// | yes | there | absent | excludes the amount | believed at once |
+/// | yes | none | absent | – | believed at once |
 /// | any | there | absent | excludes the amount | believed after two |
 /// | any | none | absent or cannot be asked for | – | believed after two |
 /// | all else | | | | doubt |
@@ -73,16 +76,14 @@ pub(crate) fn believe_refusal(
     (number, total): (NumberSeen, Total),
     before: bool,
 ) -> Belief {
-    if explained && number == NumberSeen::Absent {
-        return Belief::Believed;
-    }
     let clean = match payment {
         PaymentThen::Found(_) => number == NumberSeen::Absent && total == Total::Excludes,
         PaymentThen::NotLooked | PaymentThen::NotFound | PaymentThen::NotShown => {
             matches!(number, NumberSeen::Absent | NumberSeen::Unanswered)
         }
     };
-    Belief::of(clean, before)
+    let had_to_come = explained && number == NumberSeen::Absent;
+    Belief::of(clean, before || had_to_come)
 }
 
 /// Whether the answer that a refund failed is believed: after two looks that show its number

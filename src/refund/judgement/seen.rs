@@ -12,7 +12,8 @@ use crate::trade::{OrderRef, OrderType, Trade, TradeState};
 /// | a refund of the amount | a refund, in its state |
 /// | no type or no amount that can be read | unclear |
 /// | a payment, or another amount | another order |
-/// | another code of Sunmi's, success or D01 without data | unanswered |
+/// | another code of Sunmi's, success without data | unanswered |
+/// | D01 without data: it is being processed, whatever it is | cannot be read |
 /// | all else | cannot be read: [`can_be_read`] |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberSeen {
@@ -83,7 +84,7 @@ pub(crate) fn number(amount: i64, look: &Look) -> Option<NumberSeen> {
         Err(error) => return can_be_read(error).then_some(NumberSeen::Unanswered),
     };
     Some(match (found.order_type, found.amount) {
-        (None, None) if found.state == Some(TradeState::Processing) => NumberSeen::Unanswered,
+        (None, None) if found.state == Some(TradeState::Processing) => return None,
         (Some(OrderType::Payment), _) => NumberSeen::Other,
         (_, Some(other)) if other != amount => NumberSeen::Other,
         (Some(OrderType::Refund), Some(_)) => NumberSeen::Refund(Course::of(found.state)),

@@ -26,7 +26,9 @@ pub(crate) struct Other {
     pub(crate) amount: Option<i64>,
     /// Whether it was claimed after the claim of the refund in question.
     pub(crate) claimed_after: bool,
-    /// Whether it succeeded, by what Sunmi answered or showed.
+    /// Whether it is surely of this payment: its names may only be like this one's.
+    pub(crate) surely: bool,
+    /// Whether it succeeded.
     pub(crate) succeeded: bool,
     /// Whether it did so by a person's word alone.
     pub(crate) by_person: bool,
@@ -37,8 +39,8 @@ pub(crate) struct Other {
 /// Whether the total, by the ledger's sums, leaves no room for `amount`.
 ///
 /// With `T` the total now, `B` the baseline's total, or, if more, what the ledger knew as
-/// refunded when some of that was recent; `L` the other refunds claimed since, which succeeded by
-/// Sunmi's word and have been at rest for the lag; `D` the other refunds that were open at the
+/// refunded when some of that was recent; `L` the other refunds, surely of this payment and claimed
+/// since, which succeeded by Sunmi's word and have been at rest for the lag; `D` the other refunds that were open at the
 /// baseline and have not succeeded in that claim: it does if `B - D <= T < B + L + amount - D`.
 ///
 /// A total below `B - D` shows that something was returned, which could hide this refund.
@@ -74,7 +76,8 @@ fn weigh_sums(base: &Baseline, total: i64, others: &[Other], amount: i64) -> Tot
     if since().any(|other| other.amount.is_none()) {
         return Total::Silent("the amount of another refund of the payment is not known any more");
     }
-    let counted = |other: &&Other| other.succeeded && !other.by_person && other.at_rest;
+    let counted =
+        |other: &&Other| other.surely && other.succeeded && !other.by_person && other.at_rest;
     let since: i128 =
         since().filter(counted).filter_map(|other| other.amount).map(i128::from).sum();
     let succeeded = |then: &crate::ledger::OpenThen| {
@@ -82,6 +85,7 @@ fn weigh_sums(base: &Baseline, total: i64, others: &[Other], amount: i64) -> Tot
             (&other.app_id, &other.order_id, other.epoch)
                 == (&then.app_id, &then.order_id, then.epoch)
                 && other.succeeded
+                && !other.by_person
         })
     };
     let dropped = base.open.iter().filter(|then| !succeeded(then));

@@ -1,8 +1,8 @@
 use super::*;
 use crate::ledger::Baseline;
 
-fn found(total: i64, committed: i64, state: TradeState, amount: Option<i64>) -> PaymentThen {
-    PaymentThen::Found(Baseline { total, floor: 0, committed, state, amount, open: Vec::new() })
+fn found(total: i64, refunded: i64, state: TradeState, amount: Option<i64>) -> PaymentThen {
+    PaymentThen::Found(Baseline { total, floor: 0, refunded, state, amount, open: Vec::new() })
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn a_refusal_is_believed_at_once_if_it_had_to_come_and_else_after_two_looks() {
                 _ => absent || number == NumberSeen::Unanswered,
             };
             let expected = match (explained && absent, clean) {
-                (true, _) => [Belief::Believed; 2],
+                (true, true) => [Belief::Believed; 2],
                 (false, true) => [Belief::LookAgain, Belief::Believed],
-                (false, false) => [Belief::Doubt; 2],
+                (_, false) => [Belief::Doubt; 2],
             };
             let believed = [false, true]
                 .map(|before| believe_refusal(explained, &payment, (number, total), before));

@@ -9,7 +9,7 @@ fn base(total: i64) -> Baseline {
     Baseline {
         total,
         floor: 0,
-        committed: 0,
+        refunded: 0,
         state: TradeState::Succeeded,
         amount: Some(1_000),
         open: Vec::new(),
@@ -30,6 +30,7 @@ fn other(order_id: &str) -> Other {
         epoch: 1,
         amount: Some(10),
         claimed_after: true,
+        surely: true,
         succeeded: true,
         by_person: false,
         at_rest: true,
@@ -74,6 +75,13 @@ fn a_refund_of_10_is_excluded_by_a_total_that_leaves_no_room_for_it() {
         ("the same, and as much", with_floor(10), 20, none, false),
         ("a recent one that it still does not show", with_floor(10), 9, none, false),
         ("an open one that succeeded", with_open.clone(), 10, std::slice::from_ref(&earlier), true),
+        (
+            "an open one that succeeded by a person's word",
+            with_open.clone(),
+            10,
+            &[Other { by_person: true, ..earlier.clone() }],
+            false,
+        ),
         ("an open one that failed, still counted", with_open.clone(), 10, none, false),
         ("an open one that failed", with_open.clone(), 0, none, true),
         (

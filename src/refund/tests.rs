@@ -1,0 +1,4 @@
+//! Executions that once broke the promise, each found by a hostile reader of the code.
+
+mod bench;
+mod executions;
