@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -28,6 +29,7 @@ var (
 	amount   = flag.Int64("amount", 100, "how much to refund, in fen")
 	number   = flag.String("number", "", "the refund's own number: make it once, store it, then call")
 	business = flag.String("business", "B-1", "the shop's business number")
+	besides  = flag.String("besides", "", "open refunds of the payment that are wanted as well: their numbers, with commas between")
 	repeats  = flag.Int("repeats", 20, "how often to ask again while the outcome is not known")
 	timeout  = flag.Duration("timeout", 10*time.Second, "how long one call may take")
 )
@@ -76,28 +78,41 @@ func query(client pb.TradeServiceClient) {
 }
 
 // refund makes the refund and repeats it, always with the same number and content, until its
-// outcome is known. It says whether the money was refunded.
+// outcome is known. It says whether the money was refunded, as far as is known.
 func refund(client pb.TradeServiceClient) bool {
 	request := &pb.RefundRequest{
 		Msn: *msn, AmountMinor: *amount, OrderId: *number, BusinessId: *business,
 		Original: &pb.RefundRequest_OriOrderId{OriOrderId: *original},
 	}
+	// No part of the content. Whoever names them says that this one is not another try at those.
+	if *besides != "" {
+		request.AcknowledgedOpenOrderIds = strings.Split(*besides, ",")
+	}
 	for asked := 0; ; asked++ {
 		ctx, cancel := call()
 		refund, err := client.Refund(ctx, request)
 		cancel()
-		if err == nil && refund.State != pb.TradeState_TRADE_STATE_PROCESSING {
-			// One that Sunmi declined is an answer, too: TRADE_STATE_FAILED.
-			fmt.Printf("refund %s: %s, known from %s, replayed %t\n",
-				*number, refund.State, refund.Evidence, refund.Replayed)
-			return refund.State == pb.TradeState_TRADE_STATE_SUCCEEDED
-		}
 		failure := failure{again: true, wait: time.Second}
 		if err == nil {
-			fmt.Printf("refund %s: accepted, not finished\n", *number)
+			fmt.Printf("refund %s: %s, known from %s, replayed %t\n",
+				*number, refund.State, refund.Evidence, refund.Replayed)
+			switch refund.State {
+			case pb.TradeState_TRADE_STATE_SUCCEEDED:
+				return true
+			case pb.TradeState_TRADE_STATE_FAILED:
+				// One that Sunmi declined is an answer, too.
+				return false
+			}
+			// Accepted and not finished, whatever else the state is: ask again.
 		} else {
 			failure = read(err)
 			fmt.Printf("refund %s: %s\n", *number, failure)
+		}
+		if failure.error.GetReason() == pb.ErrorReason_ERROR_REASON_REFUND_IN_FLIGHT {
+			// Not done. The open one may be the same refund under another number, so that one is
+			// repeated until it is known, with its own number and content, before this one.
+			fmt.Printf("refund %s: not sent, because %s is open: repeat that one first\n",
+				*number, failure.open)
 		}
 		if !failure.again || asked == *repeats {
 			return false
@@ -113,6 +128,8 @@ type failure struct {
 	// Whether to ask again with the same number, and after how long.
 	again bool
 	wait  time.Duration
+	// The number of another refund of the payment that is in the way.
+	open string
 }
 
 func (f failure) String() string {
@@ -133,6 +150,8 @@ func read(err error) failure {
 				detail.NextStep == pb.NextStep_NEXT_STEP_REPEAT_SAME_REFUND
 		case *errdetails.RetryInfo:
 			failure.wait = detail.RetryDelay.AsDuration()
+		case *errdetails.ErrorInfo:
+			failure.open = detail.Metadata["openOrderId"]
 		}
 	}
 	return failure

@@ -100,8 +100,8 @@ def check_example(report, lane):
     lane.sandbox.pay("PAY-EXAMPLE")
     lost = {"endpoint": "refund", **fault("close")}
     blind = {"endpoint": "query", "times": 40, **fault({"code": "S03"}, execute=False)}
-    # The client's own look at the payment comes before.
-    seen = {"endpoint": "query", **fault("normal")}
+    # The client's own look at the payment comes before, and the server's two before it sends.
+    seen = {"endpoint": "query", "times": 3, **fault("normal")}
     lane.sandbox.ask("POST", "/sandbox/faults", [lost, seen, blind])
     run = lane.call("EXAMPLE", RECOMMENDED, repeats=20)
     told = [line for line in run.stdout.splitlines() if line.startswith("refund")]

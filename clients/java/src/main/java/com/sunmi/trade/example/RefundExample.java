@@ -3,7 +3,9 @@ package com.sunmi.trade.example;
 import com.google.gson.Gson;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import com.sunmi.trade.v1.ErrorReason;
 import com.sunmi.trade.v1.QueryRequest;
 import com.sunmi.trade.v1.QueryResponse;
 import com.sunmi.trade.v1.RefundRequest;
@@ -11,7 +13,6 @@ import com.sunmi.trade.v1.RefundResponse;
 import com.sunmi.trade.v1.TradeError;
 import com.sunmi.trade.v1.TradeServiceGrpc;
 import com.sunmi.trade.v1.TradeServiceGrpc.TradeServiceBlockingStub;
-import com.sunmi.trade.v1.TradeState;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
@@ -22,6 +23,7 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
@@ -41,6 +43,8 @@ public final class RefundExample {
   /** The refund's own number: make it once, store it, then call. */
   private static final String NUMBER = System.getProperty("number");
   private static final String BUSINESS = System.getProperty("business", "B-1");
+  /** Open refunds of the payment that are wanted as well: their numbers, with commas between. */
+  private static final String BESIDES = System.getProperty("besides", "");
   /** How often to ask again while the outcome is not known. */
   private static final int REPEATS = Integer.getInteger("repeats", 20);
   private static final long TIMEOUT_MS = Long.getLong("timeout-ms", 10_000);
@@ -92,7 +96,7 @@ public final class RefundExample {
 
   /**
    * Makes the refund and repeats it, always with the same number and content, until its outcome
-   * is known. Says whether the money was refunded.
+   * is known. Says whether the money was refunded, as far as is known.
    */
   private boolean refund() throws InterruptedException {
     RefundRequest request =
@@ -102,6 +106,10 @@ public final class RefundExample {
             .setOriOrderId(ORIGINAL)
             .setOrderId(NUMBER)
             .setBusinessId(BUSINESS)
+            // No part of the content. Whoever names them says that this one is not another try
+            // at those.
+            .addAllAcknowledgedOpenOrderIds(
+                BESIDES.isEmpty() ? List.of() : List.of(BESIDES.split(",")))
             .build();
     for (int asked = 0; ; asked++) {
       Failure failure = Failure.UNFINISHED;
@@ -110,13 +118,28 @@ public final class RefundExample {
         System.out.printf(
             "refund %s: %s, known from %s, replayed %b%n",
             NUMBER, refund.getState(), refund.getEvidence(), refund.getReplayed());
-        if (refund.getState() != TradeState.TRADE_STATE_PROCESSING) {
-          // One that Sunmi declined is an answer, too: TRADE_STATE_FAILED.
-          return refund.getState() == TradeState.TRADE_STATE_SUCCEEDED;
+        switch (refund.getState()) {
+          case TRADE_STATE_SUCCEEDED -> {
+            return true;
+          }
+          case TRADE_STATE_FAILED -> {
+            // One that Sunmi declined is an answer, too.
+            return false;
+          }
+          default -> {
+            // Accepted and not finished, whatever else the state is: ask again.
+          }
         }
       } catch (StatusRuntimeException error) {
         failure = Failure.of(error);
         System.out.printf("refund %s: %s%n", NUMBER, failure);
+      }
+      if (failure.error().getReason() == ErrorReason.ERROR_REASON_REFUND_IN_FLIGHT) {
+        // Not done. The open one may be the same refund under another number, so that one is
+        // repeated until it is known, with its own number and content, before this one.
+        System.out.printf(
+            "refund %s: not sent, because %s is open: repeat that one first%n",
+            NUMBER, failure.open());
       }
       if (!failure.again() || asked == REPEATS) {
         return false;
@@ -125,10 +148,13 @@ public final class RefundExample {
     }
   }
 
-  /** What an error says: whether to ask again with the same number, and after how long. */
-  private record Failure(Status.Code code, TradeError error, long waitMs) {
+  /**
+   * What an error says: whether to ask again with the same number, after how long, and which other
+   * refund of the payment is in the way.
+   */
+  private record Failure(Status.Code code, TradeError error, long waitMs, String open) {
     static final Failure UNFINISHED =
-        new Failure(Status.Code.OK, TradeError.getDefaultInstance(), 1_000);
+        new Failure(Status.Code.OK, TradeError.getDefaultInstance(), 1_000, "");
 
     /**
      * Finds TradeError among an error's details. There is none if the error is not the server's:
@@ -138,18 +164,21 @@ public final class RefundExample {
     static Failure of(StatusRuntimeException thrown) {
       TradeError error = TradeError.getDefaultInstance();
       long waitMs = 1_000;
+      String open = "";
       try {
         for (Any detail : StatusProto.fromThrowable(thrown).getDetailsList()) {
           if (detail.is(TradeError.class)) {
             error = detail.unpack(TradeError.class);
           } else if (detail.is(RetryInfo.class)) {
             waitMs = detail.unpack(RetryInfo.class).getRetryDelay().getSeconds() * 1_000;
+          } else if (detail.is(ErrorInfo.class)) {
+            open = detail.unpack(ErrorInfo.class).getMetadataOrDefault("openOrderId", "");
           }
         }
       } catch (InvalidProtocolBufferException unreadable) {
         // As if there were none.
       }
-      return new Failure(thrown.getStatus().getCode(), error, waitMs);
+      return new Failure(thrown.getStatus().getCode(), error, waitMs, open);
     }
 
     boolean again() {
