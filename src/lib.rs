@@ -15,8 +15,9 @@
 //! a status with details, one line of log and the end of a span ([`telemetry`]).
 //!
 //! A refund goes the same way, through [`refund`], where it runs in a task that outlives
-//! its caller: it is claimed in the [`ledger`], which alone makes a [`permit`] to send,
-//! sent, and settled, or followed until its outcome is found out.
+//! its caller: Sunmi is asked for its number and its payment, it is claimed in the
+//! [`ledger`], which alone makes a [`permit`] to send, sent, and settled, or followed until
+//! its outcome is found out.
 //!
 //! # Around it
 //!
@@ -34,10 +35,13 @@
 //!    none of them.
 //! 2. *What is signed is what is sent.* Parameters are collected once; signature and form
 //!    are both made from that one value.
-//! 3. *Claim before send.* A refund is recorded durably before its first byte leaves. While
-//!    its outcome is unknown nothing sends it a second time.
-//! 4. *An honest answer.* A refund is answered as done, or as not done, only where that is
-//!    known. All else is `REFUND_OUTCOME_UNKNOWN`.
+//! 3. *Claim before send.* A refund is recorded durably, and bound to its content, before its
+//!    first byte leaves: one request a claim. Nothing sends it again before it is proved, and a
+//!    caller was told, that it moved no money; nor, unasked, another refund of a payment of
+//!    which one is unknown.
+//! 4. *Proof before belief.* A refund is answered as done, or as not done, only where something
+//!    proves it: the judgements of [`refund`] say what, each for one kind of answer or look. All
+//!    else is `REFUND_OUTCOME_UNKNOWN`, looked into until it is known or a person decides.
 //! 5. *Deadlines are ours.* They are fixed at the edge and passed down, and this server
 //!    answers before its caller's clock runs out, never with CANCELLED.
 //! 6. *Nothing is swallowed.* Codes, values and fields that this version does not know reach
