@@ -93,7 +93,7 @@ fn code(fault: Fault) -> Option<&'static str> {
 fn on_refund(on_refund: OnRefund) -> &'static str {
     match on_refund {
         OnRefund::NotApplied => "no money moved: NOT_APPLIED",
-        OnRefund::Look => "looked for first; if not found, NOT_APPLIED",
+        OnRefund::Look => "looked for first; if the looks bear it out, NOT_APPLIED",
         OnRefund::NotAttempted => "nothing sent in this call: NOT_ATTEMPTED",
         OnRefund::Unknown => "looked for; if not settled, REFUND_OUTCOME_UNKNOWN",
     }
