@@ -124,8 +124,29 @@ pub struct Shutdown {
 /// # Errors
 /// Every fault of it, by the name of the setting.
 pub fn load(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>> {
+    load_for(Use::Serve, sources, sandbox)
+}
+
+/// Reads the configuration for whoever looks into the ledger: nobody has to be able to sign.
+///
+/// # Errors
+/// Every fault of it, by the name of the setting.
+pub fn load_to_visit(sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>> {
+    load_for(Use::Visit, sources, sandbox)
+}
+
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// To call Sunmi.
+    Serve,
+    /// To look into the ledger; without credentials, Sunmi is not called.
+    Visit,
+}
+
+fn load_for(purpose: Use, sources: &Sources, sandbox: bool) -> Result<Config, Vec<ConfigFault>> {
     let mut reader = Reader::new(sources);
-    let mut config = read(&mut reader, sources, sandbox);
+    let mut config = read(&mut reader, purpose, sources, sandbox);
     check::check(&mut reader, &config);
     config.settings = reader.finish()?;
     Ok(config)
@@ -136,13 +157,13 @@ pub fn settings() -> Vec<Setting> {
     let file = Some("credentials = [{}]\ncallers = [{}]\nupstream.codes = [{}]".to_owned());
     let sources = Sources { file, ..Sources::default() };
     let mut reader = Reader::new(&sources);
-    drop(read(&mut reader, &sources, false));
+    drop(read(&mut reader, Use::Serve, &sources, false));
     let known = reader.taken().into_iter();
     known.map(|setting| Setting { key: setting.key.replace("[0]", "[]"), ..setting }).collect()
 }
 
-fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Config {
-    let credentials = credentials::read(reader, sources, sandbox);
+fn read(reader: &mut Reader, purpose: Use, sources: &Sources, sandbox: bool) -> Config {
+    let credentials = credentials::read(reader, purpose, sources, sandbox);
     let app_ids: Vec<Identifier> =
         credentials.iter().map(|credential| credential.app_id.clone()).collect();
     let called = upstream::read(reader, sandbox);

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::source::{Reader, Sources};
-use super::{APP_ID, APP_KEY};
+use super::{APP_ID, APP_KEY, Use};
 use crate::reload::{self, Origin};
 use crate::sunmi::{Credential, Credentials, KeyRing};
 use crate::trade::Identifier;
 
-pub(super) fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Credentials {
+pub(super) fn read(
+    reader: &mut Reader,
+    purpose: Use,
+    sources: &Sources,
+    sandbox: bool,
+) -> Credentials {
     let tables = reader.tables("credentials");
     let mut all: Vec<Credential> =
         tables.iter().filter_map(|prefix| credential(reader, prefix)).collect();
@@ -37,7 +42,7 @@ pub(super) fn read(reader: &mut Reader, sources: &Sources, sandbox: bool) -> Cre
         note(reader, &credential);
         all.push(credential);
     }
-    if given == 0 && !sandbox {
+    if given == 0 && !sandbox && purpose == Use::Serve {
         let rule = format!("none are set: set {APP_ID} and {APP_KEY}, or [[credentials]]");
         reader.fault("credentials", rule);
     }
