@@ -165,9 +165,14 @@ impl Row {
         self.lease_until <= self.now
     }
 
+    /// When so much time has passed since its owner could last send.
+    pub fn window_until(&self, window: Duration) -> i64 {
+        self.lease_until.saturating_add(millis(window))
+    }
+
     /// Whether so much time has passed since its owner could last send.
     pub fn is_past(&self, window: Duration) -> bool {
-        self.lease_until.saturating_add(millis(window)) <= self.now
+        self.window_until(window) <= self.now
     }
 
     /// How long ago its owner could last send; nothing where that is to come.
@@ -189,6 +194,18 @@ impl Row {
     /// Whether there is an outcome to be found out.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::InDoubt | State::Processing)
+    }
+
+    /// Whether only a person can settle it: what the resolver says so of, and what no process has
+    /// lived long enough to say it of: a doubt for twice the settle window, and one that Sunmi has
+    /// not finished for as long as `patience`.
+    pub fn needs_person(&self, window: Duration, patience: Duration) -> bool {
+        match self.state {
+            State::Claimed => self.is_past(window * 2),
+            State::InDoubt => self.person || self.is_past(window * 2),
+            State::Processing => self.claimed_before(patience),
+            State::Settled | State::NotApplied => false,
+        }
     }
 
     /// Whether its outcome is known.
