@@ -32,6 +32,7 @@ mod follow;
 mod judgement;
 mod looks;
 mod memory;
+pub(crate) mod persons;
 mod recall;
 mod record;
 mod resolve;

@@ -8,6 +8,7 @@
 //! | Had a refusal to come, and is it believed? | [`refusal`] |
 //! | Does the payment's total show that the refund is not in it? | [`total`] |
 //! | What became of a refund in doubt? | [`outcome`] |
+//! | Does a settled refund still stand? | [`standing`] |
 //!
 //! Two properties hold for all of them: more doubt in what is seen never makes a more definite
 //! conclusion, and nothing is concluded from amounts alone.
@@ -16,4 +17,5 @@ pub(super) mod outcome;
 pub(super) mod refusal;
 pub(super) mod reply;
 pub(super) mod seen;
+pub(super) mod standing;
 pub(super) mod total;

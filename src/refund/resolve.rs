@@ -240,7 +240,7 @@ fn case_of(row: &Row, past_window: bool) -> Case {
 }
 
 /// The names that Sunmi's answer to the refund call gave the refund.
-fn answered_names(row: &Row) -> Vec<OrderRef> {
+pub(super) fn answered_names(row: &Row) -> Vec<OrderRef> {
     let Some(answer) = &row.answer else { return Vec::new() };
     let id = |name: &Option<String>| Identifier::parse(name.clone()?);
     let platform = id(&answer.trade.platform_id).map(OrderRef::PlatformId);
@@ -256,7 +256,7 @@ fn is_ours(row: &Row, found: Option<&Trade>) -> bool {
 }
 
 /// The refund that a row is of.
-fn refund_of(row: &Row) -> Result<Refund, &'static str> {
+pub(super) fn refund_of(row: &Row) -> Result<Refund, &'static str> {
     let identifier = |text: &str| Identifier::parse(text.to_owned());
     let refund = (|| {
         Some(Refund {
