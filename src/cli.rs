@@ -144,18 +144,19 @@ pub fn main(
         Err(faults) => return usage(faults),
     };
     match cli.command {
-        Command::Serve(flags) => with_config(&flags, env, serve),
+        Command::Serve(flags) => with_config(&flags, env, config::load, serve),
         Command::Sandbox { listen } => sandbox(listen, env),
         Command::Sign { app_key_file, parameters } => {
             sign(&parameters, app_key_file.as_deref(), &env)
         }
-        Command::CheckConfig(flags) => with_config(&flags, env, |config, _| {
+        Command::CheckConfig(flags) => with_config(&flags, env, config::load, |config, _| {
             print!("{}", config.to_toml());
             ExitCode::SUCCESS
         }),
         Command::Refunds { config, upstream_base_url, app_id, action } => {
             let flags = Serve { config, upstream_base_url, ..Serve::default() };
-            with_config(&flags, env, |config, env| {
+            let load = if action.must_ask() { config::load } else { config::load_to_visit };
+            with_config(&flags, env, load, |config, env| {
                 run(env, &config.telemetry, async {
                     refunds::run(&config, action, app_id.as_deref()).await
                 })
@@ -181,7 +182,15 @@ fn readable(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Env, 
     if faults.is_empty() { Ok(texts) } else { Err(faults) }
 }
 
-fn with_config(flags: &Serve, env: Env, run: impl FnOnce(Config, &Env) -> ExitCode) -> ExitCode {
+/// Reads a configuration.
+type Load = fn(&Sources, bool) -> Result<Config, Vec<ConfigFault>>;
+
+fn with_config(
+    flags: &Serve,
+    env: Env,
+    load: Load,
+    run: impl FnOnce(Config, &Env) -> ExitCode,
+) -> ExitCode {
     let file = match &flags.config {
         None => None,
         Some(path) => match fs::read_to_string(path) {
@@ -190,7 +199,7 @@ fn with_config(flags: &Serve, env: Env, run: impl FnOnce(Config, &Env) -> ExitCo
         },
     };
     let sources = Sources { file, env, flags: flags.settings() };
-    match config::load(&sources, flags.sandbox) {
+    match load(&sources, flags.sandbox) {
         Ok(config) => run(config, &sources.env),
         Err(faults) => usage(faults.iter().map(ConfigFault::to_string)),
     }

@@ -33,11 +33,15 @@ pub(super) const CHECK_CONFIG: &str = "\
 Example: sunmi-trade check-config --config sunmi-trade.toml";
 
 pub(super) const REFUNDS: &str = "\
-The ledger is the one of the configuration, and may be served from meanwhile.
+The ledger is the one of the configuration, and may be served from meanwhile. It is never made
+here. Credentials are needed only where Sunmi is asked: by show, unless --offline, by resolve and
+by verify.
 Examples:
   sunmi-trade refunds list --state in_doubt
   sunmi-trade refunds show NUMBER
-  sunmi-trade refunds settle NUMBER --succeeded --by NAME --reason TEXT";
+  sunmi-trade refunds resolve NUMBER
+  sunmi-trade refunds settle NUMBER --epoch 1 --succeeded --by NAME --reason TEXT
+  sunmi-trade refunds verify NUMBER";
 
 pub(super) const EXPLAIN: &str = "\
 Examples:

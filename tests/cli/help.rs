@@ -11,6 +11,7 @@ fn every_help_says_what_it_is_for_and_ends_well() {
         (&["sign", "--help"], &["NAME=VALUE", "SUNMI_TRADE_APP_KEY", "E05"]),
         (&["check-config", "--help"], &["--config", "by name, never by value"]),
         (&["explain", "--help"], &["explain REFUND_OUTCOME_UNKNOWN"]),
+        (&["refunds", "--help"], &["settle NUMBER --epoch 1", "verify", "rehome", "--offline"]),
         (&["--version"], &[env!("CARGO_PKG_VERSION")]),
     ];
     for (args, says) in table {

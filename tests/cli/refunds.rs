@@ -1,5 +1,10 @@
-//! `refunds`, as far as it does not need a ledger with something in it; tests/crash has the
-//! rest.
+//! `refunds`: what a person sees of a ledger and does to it. tests/crash has it beside a server.
+
+mod ask;
+mod rehome;
+mod settle;
+mod show;
+mod world;
 
 use super::run;
 
@@ -8,7 +13,7 @@ const SIGNER: [(&str, &str); 2] = [("SUNMI_TRADE_APP_ID", "app"), ("SUNMI_TRADE_
 #[test]
 fn a_decision_is_one_of_two_and_neither_is_suggested_before_the_other() {
     let one_of = "<--succeeded|--not-applied>";
-    let base = ["refunds", "settle", "R1", "--by", "me", "--reason", "because"];
+    let base = ["refunds", "settle", "R1", "--epoch", "1", "--by", "me", "--reason", "because"];
     assert!(run(&["refunds", "settle", "--help"], &[]).printed().contains(one_of));
     let neither = run(&base, &SIGNER);
     assert_eq!(neither.status, Some(64));
