@@ -25,9 +25,23 @@ pub(crate) fn request(number: &str) -> pb::RefundRequest {
 
 /// Asks for a refund over a connection of its own.
 pub(crate) async fn refund(server: SocketAddr, number: &str) -> Result<pb::RefundResponse, Status> {
+    ask(server, request(number)).await
+}
+
+/// The same, beside another refund of the payment that is open.
+pub(crate) async fn refund_beside(
+    server: SocketAddr,
+    number: &str,
+    open: &str,
+) -> Result<pb::RefundResponse, Status> {
+    let acknowledged_open_order_ids = vec![open.to_owned()];
+    ask(server, pb::RefundRequest { acknowledged_open_order_ids, ..request(number) }).await
+}
+
+async fn ask(server: SocketAddr, request: pb::RefundRequest) -> Result<pb::RefundResponse, Status> {
     let client = TradeServiceClient::connect(format!("http://{server}")).await;
     let mut client = client.map_err(|error| Status::unavailable(error.to_string()))?;
-    client.refund(request(number)).await.map(tonic::Response::into_inner)
+    client.refund(request).await.map(tonic::Response::into_inner)
 }
 
 /// Asks for the payment.

@@ -1,13 +1,17 @@
 //! What operators see of refunds in doubt, and what they decide, beside a server that goes on.
 
 use std::process::Output;
+use std::time::Duration;
 
 use sunmi_trade::api::pb::RefundEvidence;
-use sunmi_trade::ledger::{Location, State};
+use sunmi_trade::clock::BootClock;
+use sunmi_trade::ledger::{Claim, ClaimRequest, Ledger, Location, Looked, State};
 use sunmi_trade::sandbox::faults::Answer;
 use sunmi_trade::trade::{Identifier, OrderRef, Refund};
 
-use crate::calls::{AMOUNT, PAYMENT, UNKNOWN, refund, refused, succeeded};
+use crate::calls::{
+    AMOUNT, NOT_APPLIED, PAYMENT, UNKNOWN, refund, refund_beside, refused, succeeded,
+};
 use crate::process::{run, until};
 use crate::world::{World, events};
 
@@ -31,21 +35,33 @@ fn field<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     page.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(' ')?.trim()))
 }
 
-/// A decision, in Zoë's name.
-fn settle<'a>(number: &'a str, how: &'a str) -> Vec<&'a str> {
-    vec!["settle", number, how, "--by", "Zoë", "--reason", "statement of 1 May"]
+/// A decision about a first claim, in Zoë's name.
+fn settle<'a>(number: &'a str, how: &[&'a str]) -> Vec<&'a str> {
+    let who = ["--by", "Zoë", "--reason", "statement of 1 May"];
+    [&["settle", number, "--epoch", "1"], how, &who].concat()
+}
+
+/// Claims a refund of this payment past the server, for as long as a lease of this ceiling goes.
+async fn claim(ledger: &Ledger, refund: &Refund, ceiling: Duration) {
+    let looked = Looked { absent: true, ..Looked::default() };
+    let begun = BootClock::default().now();
+    let id = refund.order_id.as_str();
+    let claimed = ledger.claim(&ClaimRequest { refund, id, looked: &looked, ceiling, begun }).await;
+    assert!(matches!(claimed, Ok(Claim::Fresh(..))), "{claimed:?}");
 }
 
 /// A refund to be claimed past the server.
-fn claimable(app_id: &str, number: &str) -> Refund {
+fn claimable(app_id: &str, number: &str, payment: &str) -> Refund {
     let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
     Refund {
         app_id: id(app_id),
         msn: id("device"),
         amount: AMOUNT,
-        original: OrderRef::OrderId(id(PAYMENT)),
+        original: OrderRef::OrderId(id(payment)),
         order_id: id(number),
         business_id: id("business"),
+        app_id_named: false,
+        acknowledged: Box::default(),
         caller: None,
     }
 }
@@ -58,7 +74,7 @@ async fn people_decide_what_cannot_be_found_out() {
     let server = world.start().await;
     refused(&refund(server.grpc, "HAPPENED").await, UNKNOWN);
     world.spoil(false, 0, Answer::Close);
-    refused(&refund(server.grpc, "LOST").await, UNKNOWN);
+    refused(&refund_beside(server.grpc, "LOST", "HAPPENED").await, UNKNOWN);
 
     assert_eq!(server.metric("sunmi_refund_unknown_outcome"), 2);
     assert_eq!(server.metric("sunmi_refund_processing"), 0);
@@ -67,7 +83,7 @@ async fn people_decide_what_cannot_be_found_out() {
     until("an age that grows", async || (age() > first).then_some(())).await;
 
     let (listed, _) = done(&world, &["list", "--state", "in_doubt"]);
-    let numbers: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(3)).collect();
+    let numbers: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(4)).collect();
     assert_eq!(numbers, [Some("LOST"), Some("HAPPENED")], "{listed}");
     assert_eq!(done(&world, &["list", "--limit", "1"]).0.lines().count(), 1);
     assert_eq!(done(&world, &["list", "--state", "settled"]).0, "");
@@ -80,7 +96,7 @@ async fn people_decide_what_cannot_be_found_out() {
     assert_eq!(field(&page, "original"), Some("order_id P"));
     assert!(field(&page, "unresolved").is_some(), "{page}");
 
-    let (page, said) = done(&world, &settle("HAPPENED", "--succeeded"));
+    let (page, said) = done(&world, &settle("HAPPENED", &["--succeeded"]));
     assert_eq!(
         (field(&page, "state"), field(&page, "evidence")),
         (Some("settled"), Some("OPERATOR"))
@@ -92,9 +108,12 @@ async fn people_decide_what_cannot_be_found_out() {
     succeeded(&refund(server.grpc, "HAPPENED").await, RefundEvidence::Operator, true);
     assert_eq!(world.sent("HAPPENED"), 1);
 
-    let (page, _) = done(&world, &settle("LOST", "--not-applied"));
+    let (page, _) = done(&world, &settle("LOST", &["--not-applied", "--force"]));
     assert_eq!(field(&page, "state"), Some("not_applied"));
     assert_eq!(server.metric("sunmi_refund_unknown_outcome"), 0);
+    // A repeat asks before it acts.
+    refused(&refund(server.grpc, "LOST").await, NOT_APPLIED);
+    assert_eq!(world.sent("LOST"), 1);
     succeeded(&refund(server.grpc, "LOST").await, RefundEvidence::Reply, false);
     assert_eq!((world.sent("LOST"), world.executed("LOST")), (2, 1));
     let (page, _) = done(&world, &["show", "LOST"]);
@@ -102,7 +121,7 @@ async fn people_decide_what_cannot_be_found_out() {
     assert_eq!(field(&page, "decided by"), Some("Zoë"), "who allowed it to be sent again");
 
     for (number, how) in [("HAPPENED", "--not-applied"), ("LOST", "--succeeded")] {
-        let (code, printed, said) = refunds(&world, &settle(number, how));
+        let (code, printed, said) = refunds(&world, &settle(number, &[how]));
         assert_eq!((code, printed.as_str()), (Some(1), ""));
         assert!(said.contains("is settled, so there is nothing to decide"), "{said}");
     }
@@ -121,22 +140,24 @@ async fn wrong_use_is_told_from_what_is_not_there() {
     assert!(said.contains("ledger.db was not opened"), "{said}");
 
     let _server = world.start().await;
-    let unknown: [&[&str]; 3] = [&["show", "R1"], &["resolve", "R1"], &settle("R1", "--succeeded")];
+    let decision = settle("R1", &["--succeeded"]);
+    let unknown: [&[&str]; 4] = [&["show", "R1"], &["resolve", "R1"], &["verify", "R1"], &decision];
     for args in unknown {
         let (code, printed, said) = refunds(&world, args);
         assert_eq!((code, printed.as_str()), (Some(1), ""), "{args:?}");
         assert!(said.contains("R1: no such refund in the ledger"), "{args:?}: {said}");
     }
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 10] = [
         &[],
         &["show"],
         &["list", "--state", "lost"],
         &["list", "--limit", "0"],
-        &["settle", "R1", "--succeeded"],
-        &["settle", "R1", "--by", "Zoë", "--reason", "a test"],
-        &["settle", "R1", "--succeeded", "--by", "Zoë"],
-        &["settle", "R1", "--succeeded", "--by", " ", "--reason", "a test"],
-        &["settle", "R1", "--succeeded", "--not-applied", "--by", "Zoë", "--reason", "a test"],
+        &["settle", "R1", "--epoch", "1", "--succeeded"],
+        &["settle", "R1", "--succeeded", "--by", "Zoë", "--reason", "no epoch"],
+        &["settle", "R1", "--epoch", "1", "--by", "Zoë", "--reason", "a test"],
+        &["settle", "R1", "--epoch", "1", "--succeeded", "--by", "Zoë"],
+        &settle("R1", &["--succeeded", "--by", " "]),
+        &settle("R1", &["--succeeded", "--not-applied"]),
     ];
     for args in wrong {
         let (code, printed, said) = refunds(&world, args);
@@ -150,17 +171,18 @@ async fn a_number_of_several_app_ids_needs_the_app_id() {
     let world = World::on_a_file().await;
     let server = world.start().await;
     succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
-    let of_another = Refund { amount: 7, ..claimable("another", "R1") };
-    world.ledger().await.claim(&of_another, std::time::Duration::ZERO).await.unwrap();
+    let of_another = Refund { amount: 7, ..claimable("another", "R1", PAYMENT) };
+    claim(&world.ledger().await, &of_another, Duration::from_secs(60)).await;
     let (code, _, said) = refunds(&world, &["show", "R1"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("--app-id"), "{said}");
     let (page, _) = done(&world, &["show", "R1", "--app-id", "another"]);
     assert_eq!((field(&page, "state"), field(&page, "amount_minor")), (Some("claimed"), Some("7")));
     // While its owner may still be sending, it is nobody's to decide.
-    let args = [settle("R1", "--not-applied"), vec!["--app-id", "another"]].concat();
+    let args = [settle("R1", &["--not-applied", "--force"]), vec!["--app-id", "another"]].concat();
     let (code, _, said) = refunds(&world, &args);
     assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("R1: may still be sent until "), "{said}");
     let (page, _) = done(&world, &["show", "R1", "--app-id", "sandbox"]);
     assert_eq!((field(&page, "state"), field(&page, "evidence")), (Some("settled"), Some("REPLY")));
 }
@@ -190,9 +212,9 @@ async fn a_round_of_looks_is_one_line_of_the_log() {
     let mut world = World::on_a_file().await;
     world.start().await.kill();
     // What a process left behind that died; R1 it had sent.
-    let (ledger, long) = (world.ledger().await, std::time::Duration::from_secs(600));
-    for number in ["R1", "R2", "R3"] {
-        ledger.claim(&claimable("sandbox", number), long).await.unwrap();
+    let (ledger, long) = (world.ledger().await, Duration::from_secs(600));
+    for (number, payment) in [("R1", PAYMENT), ("R2", "P2"), ("R3", "P3")] {
+        claim(&ledger, &claimable("sandbox", number, payment), long).await;
     }
     let Location::Sqlite(path) = world.location.clone() else { panic!("no file") };
     world.set("SUNMI_TRADE__REFUND__LEDGER", "memory");

@@ -4,7 +4,7 @@ use sunmi_trade::api::pb::RefundEvidence;
 use sunmi_trade::ledger::State;
 use sunmi_trade::sandbox::faults::Answer;
 
-use crate::calls::{UNKNOWN, refund, refused, succeeded};
+use crate::calls::{NOT_APPLIED, UNKNOWN, refund, refund_beside, refused, succeeded};
 use crate::postgres::Database;
 use crate::process::until;
 use crate::world::World;
@@ -19,7 +19,7 @@ async fn another_replica_finds_out_what_became_of_refunds() {
     let happens = tokio::spawn(async move { refund(address, "HAPPENED").await });
     world.reached("HAPPENED", true).await;
     world.spoil(false, 0, Answer::Hang);
-    let is_lost = tokio::spawn(async move { refund(address, "LOST").await });
+    let is_lost = tokio::spawn(async move { refund_beside(address, "LOST", "HAPPENED").await });
     world.reached("LOST", false).await;
     dies.kill();
     assert!(happens.await.unwrap().is_err() && is_lost.await.unwrap().is_err());
@@ -35,6 +35,8 @@ async fn another_replica_finds_out_what_became_of_refunds() {
     let row = world.at_rest("LOST").await;
     assert_eq!((row.state, row.epoch), (State::NotApplied, 1));
     assert!(row.changed_at >= row.lease_until + 200, "judged within the settle window");
+    // A repeat asks before it acts.
+    refused(&refund(lives.grpc, "LOST").await, NOT_APPLIED);
     succeeded(&refund(lives.grpc, "LOST").await, RefundEvidence::Reply, false);
     assert_eq!((world.sent("LOST"), world.executed("LOST")), (2, 1));
     drop(lives);
