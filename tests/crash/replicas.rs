@@ -1,4 +1,4 @@
-//! Two servers on one PostgreSQL. One is killed with a refund under way.
+//! Several servers on one PostgreSQL. Those are killed that have a refund under way.
 
 use sunmi_trade::api::pb::RefundEvidence;
 use sunmi_trade::ledger::State;
@@ -13,15 +13,18 @@ use crate::world::World;
 async fn another_replica_finds_out_what_became_of_refunds() {
     let Some(database) = Database::new().await else { return };
     let world = World::on(&database).await;
-    let (dies, lives) = (world.start().await, world.start().await);
-    let address = dies.grpc;
+    // One each: refunds of one payment wait for each other within one process.
+    let (dies, dies_too) = (world.start().await, world.start().await);
+    let lives = world.start().await;
+    let (address, other) = (dies.grpc, dies_too.grpc);
     world.spoil(true, 0, Answer::Hang);
     let happens = tokio::spawn(async move { refund(address, "HAPPENED").await });
     world.reached("HAPPENED", true).await;
     world.spoil(false, 0, Answer::Hang);
-    let is_lost = tokio::spawn(async move { refund_beside(address, "LOST", "HAPPENED").await });
+    let is_lost = tokio::spawn(async move { refund_beside(other, "LOST", "HAPPENED").await });
     world.reached("LOST", false).await;
     dies.kill();
+    dies_too.kill();
     assert!(happens.await.unwrap().is_err() && is_lost.await.unwrap().is_err());
 
     // Their owner may still be alive, as far as the other replica can know.
