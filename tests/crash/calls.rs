@@ -28,6 +28,16 @@ pub(crate) async fn refund(server: SocketAddr, number: &str) -> Result<pb::Refun
     ask(server, request(number)).await
 }
 
+/// The same of another payment.
+pub(crate) async fn refund_of(
+    server: SocketAddr,
+    payment: &str,
+    number: &str,
+) -> Result<pb::RefundResponse, Status> {
+    let original = Some(pb::refund_request::Original::OriOrderId(payment.to_owned()));
+    ask(server, pb::RefundRequest { original, ..request(number) }).await
+}
+
 /// The same, beside another refund of the payment that is open.
 pub(crate) async fn refund_beside(
     server: SocketAddr,
