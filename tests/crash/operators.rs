@@ -208,6 +208,26 @@ async fn to_resolve_by_hand_asks_sunmi_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_stand_any_more_is_seen_in_the_servers_metrics() {
+    let world = World::on_a_file().await;
+    let server = world.start().await;
+    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, false);
+    assert_eq!(done(&world, &["verify", "R1"]).0, "R1: stands: Sunmi has it as it is recorded\n");
+    assert_eq!(server.metric("sunmi_refund_disputed"), 0);
+
+    let now = sunmi_trade::clock::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = i64::try_from(now).unwrap();
+    world.sandbox.with_book(|book| book.return_refund("R1", false, now)).unwrap();
+    let (code, printed, said) = refunds(&world, &["verify", "R1"]);
+    assert_eq!((code, printed.as_str()), (Some(1), ""));
+    assert!(said.contains("R1: does not stand: Sunmi has it as failed"), "{said}");
+    assert_eq!(server.metric("sunmi_refund_disputed"), 1);
+    // It changes nothing by itself.
+    succeeded(&refund(server.grpc, "R1").await, RefundEvidence::Reply, true);
+    world.keeps_secrets(&said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_round_of_looks_is_one_line_of_the_log() {
     let mut world = World::on_a_file().await;
     world.start().await.kill();
