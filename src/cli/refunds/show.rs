@@ -106,12 +106,12 @@ fn baseline(then: &PaymentThen) -> Lines {
         PaymentThen::NotShown => return none("Sunmi did not show the payment before the send"),
         PaymentThen::Found(base) => base,
     };
-    let Baseline { total, floor, committed, state, amount: of, open } = base;
+    let Baseline { total, floor, refunded, state, amount: of, open } = base;
     let mut lines = vec![(
         "baseline",
         format!("total {total}, state {}, amount {}", value(state), amount(*of)),
     )];
-    lines.push(("ledger then", format!("{committed} refunded or processing")));
+    lines.push(("ledger then", format!("{refunded} refunded")));
     if *floor > 0 {
         lines.push(("at least then", format!("{floor} refunded, some of it just before")));
     }
