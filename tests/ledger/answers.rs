@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sunmi_trade::ledger::{Key, Settled};
 use sunmi_trade::trade::{
     Evidence, OrderType, PaymentPlatform, RefundTrade, Refunded, TradeState, UnixSeconds,
 };
@@ -80,8 +81,9 @@ async fn answers_are_read_as_they_were_written(bench: &Bench) {
     for at in 0..ANSWERS {
         let written = refunded().new_tree(&mut runner).unwrap().current();
         let refund = refund(&format!("R{at}"));
-        let epoch = claim(&ledger, &refund).await;
-        assert!(ledger.settle(&refund, epoch, &written).await.unwrap());
+        claim(&ledger, &refund).await;
+        let settled = ledger.settle(&Key::of(&refund), &written).await.unwrap();
+        assert_eq!(settled, Settled::Written);
         assert_eq!(row(&ledger, &refund).await.answer, Some(written));
     }
 }

@@ -4,10 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Access, Claim, Clock, Key, Ledger, Location, Row, State};
-use sunmi_trade::trade::{
-    Evidence, Identifier, OrderRef, Refund, RefundTrade, Refunded, TradeState,
+use secrecy::ExposeSecret;
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, Connection};
+use sunmi_trade::clock::BootClock;
+use sunmi_trade::ledger::{
+    Access, Claim, ClaimRequest, Clock, Doubt, Key, Ledger, Location, Looked, Row, Said, Settled,
+    State,
 };
+use sunmi_trade::trade::{
+    Evidence, Identifier, OrderRef, Payment, PaymentNames, Refund, RefundTrade, Refunded,
+    TradeState,
+};
+use uuid::Uuid;
 
 use crate::postgres::Database;
 use crate::scratch::Scratch;
@@ -88,9 +97,7 @@ pub(crate) use on_every_ledger;
 impl Bench {
     /// The ledger, by the test's clock.
     pub(crate) async fn ledger(&self) -> Ledger {
-        let now = Arc::clone(&self.now);
-        let clock = Clock::Given(Arc::new(move || now.load(Ordering::SeqCst)));
-        self.by_its_own_clock().await.by_clock(clock)
+        self.by_its_own_clock().await.by_clock(self.clock())
     }
 
     /// The ledger, by the database's clock.
@@ -98,17 +105,43 @@ impl Bench {
         Ledger::open(&self.location, UPSTREAM, Access::Serve).await.expect("a ledger")
     }
 
-    /// Another process's hold on this ledger; where only one process may have it, a clone.
+    /// Another process's hold on this ledger: of a file, the command line's; where only one
+    /// process can have it, a clone.
     pub(crate) async fn another(&self, ledger: &Ledger) -> Ledger {
-        match self.kind {
-            Kind::Memory | Kind::Sqlite => ledger.clone(),
-            Kind::Postgres => self.ledger().await,
-        }
+        let access = match self.kind {
+            Kind::Memory => return ledger.clone(),
+            Kind::Sqlite => Access::Visit,
+            Kind::Postgres => Access::Serve,
+        };
+        let another = Ledger::open(&self.location, UPSTREAM, access).await.expect("a ledger");
+        another.by_clock(self.clock())
+    }
+
+    /// The test's clock.
+    pub(crate) fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Clock::Given(Arc::new(move || now.load(Ordering::SeqCst)))
+    }
+
+    /// A connection to the database beside the ledger; there is none to a process's memory.
+    pub(crate) async fn beside(&self) -> AnyConnection {
+        install_default_drivers();
+        let url = match &self.location {
+            Location::Memory => panic!("nobody else sees this process's memory"),
+            Location::Sqlite(path) => format!("sqlite://{}?mode=rwc", path.display()),
+            Location::Postgres(url) => url.expose_secret().to_owned(),
+        };
+        AnyConnection::connect(&url).await.expect("a connection")
     }
 
     /// So much time passes.
     pub(crate) fn pass(&self, time: Duration) {
         self.now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// The clock is set back by so much.
+    pub(crate) fn step_back(&self, time: Duration) {
+        self.now.fetch_sub(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     /// What time it is.
@@ -121,17 +154,29 @@ pub(crate) fn id(text: &str) -> Identifier {
     Identifier::parse(text.to_owned()).expect("an identifier")
 }
 
-/// A refund of 100 of the payment P.
+/// A refund of 100 of a payment of its own.
 pub(crate) fn refund(number: &str) -> Refund {
+    refund_of(&format!("P-{number}"), number)
+}
+
+/// A refund of 100 of this payment.
+pub(crate) fn refund_of(payment: &str, number: &str) -> Refund {
     Refund {
         app_id: id("app"),
         msn: id("device"),
         amount: 100,
-        original: OrderRef::OrderId(id("P")),
+        original: OrderRef::OrderId(id(payment)),
         order_id: id(number),
         business_id: id("business"),
+        app_id_named: true,
+        acknowledged: Box::default(),
         caller: None,
     }
+}
+
+/// The same, whose caller knows of these.
+pub(crate) fn acknowledging(refund: Refund, numbers: &[&str]) -> Refund {
+    Refund { acknowledged: numbers.iter().map(|number| id(number)).collect(), ..refund }
 }
 
 /// The answer to this refund when it is in this state.
@@ -145,40 +190,105 @@ pub(crate) fn answer(refund: &Refund, state: TradeState) -> Refunded {
     Refunded { trade, evidence: Evidence::Reply, replayed: false }
 }
 
-/// Claims a refund that is there to be claimed; its epoch.
-pub(crate) async fn claim(ledger: &Ledger, refund: &Refund) -> i64 {
-    match ledger.claim(refund, CEILING).await.expect("a claim") {
-        Claim::Fresh(permit) => permit.epoch(),
-        other @ (Claim::Known(_) | Claim::Differs(_) | Claim::Free) => {
+/// A doubt for this reason.
+pub(crate) fn because(why: &str) -> Doubt {
+    Doubt { why: why.to_owned(), ..Doubt::default() }
+}
+
+/// The payment of a refund, when a look found these names of it.
+pub(crate) fn payment(refund: &Refund, names: &PaymentNames) -> Payment {
+    Payment {
+        app_id: refund.app_id.clone(),
+        asked: refund.original.clone(),
+        found: names.clone(),
+    }
+}
+
+/// What is seen before a claim, where Sunmi has neither the number nor the payment.
+pub(crate) async fn looked(ledger: &Ledger, refund: &Refund) -> Looked {
+    looked_by(ledger, refund, PaymentNames::default()).await
+}
+
+/// The same, where a look found these names of the payment.
+pub(crate) async fn looked_by(ledger: &Ledger, refund: &Refund, names: PaymentNames) -> Looked {
+    let row = ledger.read(&Key::of(refund)).await.expect("a ledger that works");
+    let rows = ledger.of_payment(&payment(refund, &names)).await.expect("rows");
+    Looked {
+        epoch: row.map_or(0, |row| row.epoch),
+        rows: rows.iter().map(|row| (row.key.clone(), row.change)).collect(),
+        absent: true,
+        names,
+        ..Looked::default()
+    }
+}
+
+/// Tries to claim a refund after these looks.
+pub(crate) async fn claim_after(ledger: &Ledger, refund: &Refund, looked: &Looked) -> Claim {
+    claim_as(ledger, refund, looked, &Uuid::new_v4().simple().to_string()).await
+}
+
+/// The same by a claim that is known by this.
+pub(crate) async fn claim_as(ledger: &Ledger, refund: &Refund, looked: &Looked, id: &str) -> Claim {
+    let begun = BootClock::default().now();
+    let request = ClaimRequest { refund, id, looked, ceiling: CEILING, begun };
+    ledger.claim(&request).await.expect("a ledger that works")
+}
+
+/// Looks and tries to claim a refund.
+pub(crate) async fn ask(ledger: &Ledger, refund: &Refund) -> Claim {
+    claim_after(ledger, refund, &looked(ledger, refund).await).await
+}
+
+/// The row of a claim that must be fresh.
+pub(crate) fn fresh(claim: Claim) -> Row {
+    match claim {
+        Claim::Fresh(permit, row, _) => {
+            assert_eq!((permit.epoch(), row.state), (row.epoch, State::Claimed));
+            *row
+        }
+        other @ (Claim::Known(_) | Claim::Differs(_) | Claim::InFlight(_) | Claim::Changed) => {
             panic!("not fresh: {other:?}")
         }
     }
+}
+
+/// Claims a refund that is there to be claimed; its epoch.
+pub(crate) async fn claim(ledger: &Ledger, refund: &Refund) -> i64 {
+    fresh(ask(ledger, refund).await).epoch
 }
 
 pub(crate) async fn row(ledger: &Ledger, refund: &Refund) -> Row {
     ledger.row(&Key::of(refund)).await.expect("a row")
 }
 
-/// Brings a refund that was never claimed into this state.
+/// Brings a refund that is there to be claimed into this state; if not applied, told.
 pub(crate) async fn bring(ledger: &Ledger, refund: &Refund, state: State) -> Row {
-    let (key, epoch) = (Key::of(refund), claim(ledger, refund).await);
+    let epoch = claim(ledger, refund).await;
+    move_on(ledger, refund, epoch, state).await
+}
+
+/// Brings a refund that is claimed into this state; if not applied, told.
+pub(crate) async fn move_on(ledger: &Ledger, refund: &Refund, epoch: i64, state: State) -> Row {
+    let key = Key::of(refund);
     let moved = match state {
         State::Claimed => Ok(true),
-        State::InDoubt => ledger.doubt(&key, epoch).await,
-        State::Processing => {
-            let accepted = answer(refund, TradeState::Processing);
-            ledger.processing(&key, epoch, &accepted).await
-        }
+        State::InDoubt => ledger.doubt(&key, epoch, &because("a test"), Said::default()).await,
+        State::Processing => ledger.processing(&key, &answer(refund, TradeState::Processing)).await,
         State::Settled => {
             let done = answer(refund, TradeState::Succeeded);
-            ledger.settle(refund, epoch, &done).await
+            ledger.settle(&key, &done).await.map(|settled| settled == Settled::Written)
         }
-        State::NotApplied => ledger.refuse(&key, epoch, "a test").await,
+        State::NotApplied => ledger.refuse(&key, epoch, &because("a test"), true).await,
     };
     assert!(moved.expect("a ledger that works"), "{state:?}");
     let row = row(ledger, refund).await;
     assert_eq!(row.state, state);
     row
+}
+
+/// What must be the same if nothing was written.
+pub(crate) fn written(row: &Row) -> String {
+    format!("{:?}", Row { now: 0, ..row.clone() })
 }
 
 /// All states.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Claim, Decision, Key, State};
+use sunmi_trade::ledger::{Claim, Decision, Key, Settled, State};
 use sunmi_trade::trade::{Evidence, Refund, RefundTrade, Refunded, TradeState};
 
-use crate::bench::{Bench, CEILING, answer, bring, claim, on_every_ledger, refund, row};
+use crate::bench::{Bench, answer, ask, bring, claim, on_every_ledger, refund, row, written};
 
 on_every_ledger! {
     a_decision_is_kept_with_who_and_why
     a_decision_is_made_over_what_was_seen
+    only_what_is_open_is_decided
     retention_keeps_the_number_and_the_outcome
     retention_forgets_who_asked_and_keeps_who_decided
     retention_keeps_how_an_outcome_is_known
@@ -40,6 +41,9 @@ async fn a_decision_is_kept_with_who_and_why(bench: &Bench) {
         let decided = row(&ledger, &did_not).await;
         assert_eq!((decided.state, decided.outcome), (State::NotApplied, None));
         assert_eq!((decided.answer, decided.decided), (None, Some(decision())));
+        // The person is no caller: the next one is told before a later one may send.
+        assert!(!decided.told && matches!(ask(&ledger, &did_not).await, Claim::Changed));
+        assert!(ledger.tell(&Key::of(&did_not), 1).await.unwrap());
         assert_eq!(claim(&ledger, &did_not).await, 2);
         // Whoever asks later why it was sent again finds who allowed it.
         assert_eq!(row(&ledger, &did_not).await.decided, Some(decision()));
@@ -52,7 +56,7 @@ async fn a_decision_is_made_over_what_was_seen(bench: &Bench) {
     let key = Key::of(&refund);
     let seen = bring(&ledger, &refund, State::InDoubt).await;
     let accepted = answer(&refund, TradeState::Processing);
-    assert!(ledger.processing(&key, seen.epoch, &accepted).await.unwrap());
+    assert!(ledger.processing(&key, &accepted).await.unwrap());
     assert!(!ledger.decide(&seen, None, &decision()).await.unwrap(), "another state");
     let seen = row(&ledger, &refund).await;
     assert_eq!((seen.state, &seen.decided), (State::Processing, &None));
@@ -62,13 +66,26 @@ async fn a_decision_is_made_over_what_was_seen(bench: &Bench) {
     assert_eq!(row(&ledger, &refund).await.decided, Some(first));
     // Evidence outdoes people.
     let done = answer(&refund, TradeState::Succeeded);
-    assert!(ledger.settle(&refund, seen.epoch, &done).await.unwrap());
+    assert_eq!(ledger.settle(&key, &done).await.unwrap(), Settled::Written);
+}
+
+async fn only_what_is_open_is_decided(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in [State::Claimed, State::Settled, State::NotApplied] {
+        let refund = refund(state.name());
+        let seen = bring(&ledger, &refund, state).await;
+        let done = answer(&refund, TradeState::Succeeded);
+        for answer in [Some(&done), None] {
+            assert!(!ledger.decide(&seen, answer, &decision()).await.unwrap(), "{state:?}");
+        }
+        assert_eq!(written(&row(&ledger, &refund).await), written(&seen));
+    }
 }
 
 async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
     let ledger = bench.ledger().await;
     let (done, not_done) = (refund("done"), refund("not-done"));
-    bring(&ledger, &done, State::Settled).await;
+    let before = bring(&ledger, &done, State::Settled).await;
     bring(&ledger, &not_done, State::NotApplied).await;
     bench.pass(DAY);
     assert_eq!(ledger.purge(DAY).await.unwrap(), 2);
@@ -80,14 +97,11 @@ async fn retention_keeps_the_number_and_the_outcome(bench: &Bench) {
     let left = Refunded { trade, evidence: Evidence::Reply, replayed: false };
     assert_eq!((emptied.amount, emptied.answer.as_ref()), (None, Some(&left)));
     assert_eq!((emptied.msn.as_str(), emptied.business_id.as_str()), ("", ""));
-    assert_eq!(ledger.refunded(&emptied).await.unwrap(), 0);
-    // Whatever its content: what it was is not known any more.
-    for asked in [done.clone(), Refund { amount: 1, ..done.clone() }] {
-        let Claim::Known(known) = ledger.claim(&asked, CEILING).await.unwrap() else {
-            panic!("an old number is executed again");
-        };
-        assert_eq!((known.state, known.outcome), (State::Settled, Some(TradeState::Succeeded)));
-    }
+    assert_eq!((emptied.content_hash, emptied.original), (before.content_hash, before.original));
+    let Claim::Known(known) = ask(&ledger, &done).await else {
+        panic!("an old number is executed again");
+    };
+    assert_eq!((known.state, known.outcome), (State::Settled, Some(TradeState::Succeeded)));
     assert_eq!(claim(&ledger, &not_done).await, 2);
     assert_eq!(row(&ledger, &not_done).await.amount, Some(100));
 }
@@ -113,7 +127,7 @@ async fn retention_keeps_how_an_outcome_is_known(bench: &Bench) {
     let number = |evidence| refund(&format!("{evidence:?}"));
     for evidence in all {
         let refund = number(evidence);
-        let epoch = claim(&ledger, &refund).await;
+        claim(&ledger, &refund).await;
         let mut told = Refunded { evidence, ..answer(&refund, TradeState::Succeeded) };
         // What Sunmi wrote is not taken for the ledger's own words.
         for other in all {
@@ -121,7 +135,8 @@ async fn retention_keeps_how_an_outcome_is_known(bench: &Bench) {
             told.trade.unrecognized.insert(format!("z{other:?}"), text.clone());
             told.trade.result_message = Some(text);
         }
-        assert!(ledger.settle(&refund, epoch, &told).await.unwrap());
+        let settled = ledger.settle(&Key::of(&refund), &told).await.unwrap();
+        assert_eq!(settled, Settled::Written);
     }
     bring(&ledger, &refund("not-done"), State::NotApplied).await;
     bench.pass(DAY);

@@ -7,7 +7,9 @@ use sunmi_trade::ledger::{Key, Row, State};
 use sunmi_trade::metrics::Doubts;
 use sunmi_trade::trade::TradeState;
 
-use crate::bench::{Bench, LEASE, STATES, answer, bring, claim, on_every_ledger, refund, row};
+use crate::bench::{
+    Bench, LEASE, STATES, WINDOW, answer, bring, claim, on_every_ledger, refund, row,
+};
 
 on_every_ledger! {
     the_longest_overdue_come_first_and_are_held
@@ -15,10 +17,19 @@ on_every_ledger! {
     what_is_at_rest_is_never_due
     a_row_can_be_left_alone_for_a_while
     doubts_are_counted_and_aged
+    what_needs_a_person_is_counted
+    a_clock_that_went_back_hides_nothing
     rows_are_listed_by_state_and_the_latest_first
 }
 
+/// No row is due later than this from now.
+const LATEST: Duration = Duration::from_secs(3600);
+
+/// How long Sunmi may take to finish one.
+const PATIENCE: Duration = Duration::from_secs(3 * 86_400);
+
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn numbers(rows: &[Row]) -> Vec<&str> {
     rows.iter().map(|row| row.key.order_id.as_str()).collect()
@@ -31,16 +42,16 @@ async fn the_longest_overdue_come_first_and_are_held(bench: &Bench) {
         bring(&ledger, &refund(number), State::InDoubt).await;
         bench.pass(SECOND);
     }
-    let taken = ledger.take_due(2, 10 * SECOND).await.unwrap();
+    let taken = ledger.take_due(2, 10 * SECOND, LATEST).await.unwrap();
     assert_eq!(numbers(&taken), ["R5", "R4"]);
-    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), ["R3", "R2"]);
-    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), ["R1"]);
-    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND).await.unwrap()), [""; 0]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND, LATEST).await.unwrap()), ["R3", "R2"]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND, LATEST).await.unwrap()), ["R1"]);
+    assert_eq!(numbers(&ledger.take_due(2, 10 * SECOND, LATEST).await.unwrap()), [""; 0]);
     bench.pass(10 * SECOND - Duration::from_millis(1));
-    assert_eq!(numbers(&ledger.take_due(9, 10 * SECOND).await.unwrap()), [""; 0]);
+    assert_eq!(numbers(&ledger.take_due(9, 10 * SECOND, LATEST).await.unwrap()), [""; 0]);
     bench.pass(Duration::from_millis(1));
     // Held for equally long: then by their number.
-    let taken = ledger.take_due(9, 10 * SECOND).await.unwrap();
+    let taken = ledger.take_due(9, 10 * SECOND, LATEST).await.unwrap();
     assert_eq!(numbers(&taken), ["R1", "R2", "R3", "R4", "R5"]);
     assert_eq!(row(&ledger, &refund("R1")).await.looks, 2);
 }
@@ -56,7 +67,7 @@ async fn what_is_due_is_taken_by_one_of_many(bench: &Bench) {
         takers.push(tokio::spawn(async move {
             let mut taken = Vec::new();
             loop {
-                let rows = ledger.take_due(3, 60 * SECOND).await.unwrap();
+                let rows = ledger.take_due(3, 60 * SECOND, LATEST).await.unwrap();
                 if rows.is_empty() {
                     return taken;
                 }
@@ -71,7 +82,7 @@ async fn what_is_due_is_taken_by_one_of_many(bench: &Bench) {
         }
     }
     // A taker may find that others were quicker with all that it saw, and leave some.
-    let rest = ledger.take_due(100, 60 * SECOND).await.unwrap();
+    let rest = ledger.take_due(100, 60 * SECOND, LATEST).await.unwrap();
     for number in numbers(&rest) {
         *times.entry(number.to_owned()).or_default() += 1;
     }
@@ -84,50 +95,97 @@ async fn what_is_at_rest_is_never_due(bench: &Bench) {
     for state in STATES {
         bring(&ledger, &refund(state.name()), state).await;
     }
-    let taken = ledger.take_due(9, LEASE).await.unwrap();
+    let taken = ledger.take_due(9, LEASE, LATEST).await.unwrap();
     assert_eq!(numbers(&taken), ["in_doubt", "processing"]);
     bench.pass(LEASE);
     // Now the claim's lease is over, too.
-    let taken = ledger.take_due(9, SECOND).await.unwrap();
+    let taken = ledger.take_due(9, SECOND, LATEST).await.unwrap();
     assert_eq!(numbers(&taken), ["claimed", "in_doubt", "processing"]);
     bench.pass(1000 * LEASE);
-    assert_eq!(ledger.take_due(9, SECOND).await.unwrap().len(), 3);
+    assert_eq!(ledger.take_due(9, SECOND, LATEST).await.unwrap().len(), 3);
 }
 
 async fn a_row_can_be_left_alone_for_a_while(bench: &Bench) {
     let ledger = bench.ledger().await;
     let refund = refund("R1");
     bring(&ledger, &refund, State::InDoubt).await;
-    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+    assert_eq!(ledger.take_due(1, 60 * SECOND, LATEST).await.unwrap().len(), 1);
     ledger.look_again(&Key::of(&refund), 2 * SECOND).await.unwrap();
     bench.pass(SECOND);
-    assert!(ledger.take_due(1, 60 * SECOND).await.unwrap().is_empty());
+    assert!(ledger.take_due(1, 60 * SECOND, LATEST).await.unwrap().is_empty());
     bench.pass(SECOND);
-    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+    assert_eq!(ledger.take_due(1, 60 * SECOND, LATEST).await.unwrap().len(), 1);
     // What becomes doubtful again is looked at again at once.
     let accepted = answer(&refund, TradeState::Processing);
-    assert!(ledger.processing(&Key::of(&refund), 1, &accepted).await.unwrap());
-    assert_eq!(ledger.take_due(1, 60 * SECOND).await.unwrap().len(), 1);
+    assert!(ledger.processing(&Key::of(&refund), &accepted).await.unwrap());
+    assert_eq!(ledger.take_due(1, 60 * SECOND, LATEST).await.unwrap().len(), 1);
 }
 
 async fn doubts_are_counted_and_aged(bench: &Bench) {
     let ledger = bench.ledger().await;
-    assert_eq!(ledger.doubts().await.unwrap(), Doubts::default());
+    let doubts = async || ledger.doubts(WINDOW, PATIENCE).await.unwrap();
+    assert_eq!(doubts().await, Doubts::default());
     claim(&ledger, &refund("claimed")).await;
     bring(&ledger, &refund("settled"), State::Settled).await;
     bring(&ledger, &refund("not-applied"), State::NotApplied).await;
     bench.pass(SECOND);
-    assert_eq!(ledger.doubts().await.unwrap(), Doubts::default());
+    assert_eq!(doubts().await, Doubts::default());
     bring(&ledger, &refund("accepted"), State::Processing).await;
     bench.pass(2 * SECOND);
     bring(&ledger, &refund("R1"), State::InDoubt).await;
     bring(&ledger, &refund("R2"), State::InDoubt).await;
-    let oldest = 2 * SECOND;
-    assert_eq!(ledger.doubts().await.unwrap(), Doubts { in_doubt: 2, processing: 1, oldest });
+    let (oldest, none) = (2 * SECOND, Doubts::default());
+    assert_eq!(doubts().await, Doubts { in_doubt: 2, processing: 1, oldest, ..none });
     bench.pass(LEASE - 3 * SECOND);
     // The claim's owner is gone: it counts, though nobody has put it in doubt.
-    let oldest = LEASE;
-    assert_eq!(ledger.doubts().await.unwrap(), Doubts { in_doubt: 3, processing: 1, oldest });
+    let none = Doubts::default();
+    assert_eq!(doubts().await, Doubts { in_doubt: 3, processing: 1, oldest: LEASE, ..none });
+}
+
+async fn what_needs_a_person_is_counted(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let persons = async || ledger.doubts(WINDOW, PATIENCE).await.unwrap().persons;
+    for state in STATES {
+        bring(&ledger, &refund(state.name()), state).await;
+    }
+    assert_eq!(persons().await, 0);
+    bench.pass(LEASE + WINDOW - MILLISECOND);
+    assert_eq!(persons().await, 0);
+    bench.pass(MILLISECOND);
+    // Nobody has put the claim in doubt, and its window is over all the same.
+    assert_eq!(persons().await, 2);
+    bench.pass(PATIENCE - LEASE - WINDOW - MILLISECOND);
+    assert_eq!(persons().await, 2);
+    bench.pass(MILLISECOND);
+    assert_eq!(persons().await, 3);
+    // Before that, where it is known that nothing else can settle it.
+    for state in [State::InDoubt, State::Processing] {
+        let row = bring(&ledger, &refund(&format!("new-{}", state.name())), state).await;
+        assert!(ledger.needs_person(&row.key, 1).await.unwrap());
+    }
+    assert_eq!(persons().await, 5);
+}
+
+async fn a_clock_that_went_back_hides_nothing(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    claim(&ledger, &refund("claimed")).await;
+    bring(&ledger, &refund("R1"), State::InDoubt).await;
+    bring(&ledger, &refund("R2"), State::Processing).await;
+    assert_eq!(ledger.doubts(WINDOW, PATIENCE).await.unwrap().oldest, SECOND, "at once");
+    assert_eq!(ledger.take_due(9, 60 * SECOND, LATEST).await.unwrap().len(), 2);
+    bench.step_back(LATEST - 60 * SECOND);
+    assert!(ledger.take_due(9, 60 * SECOND, LATEST).await.unwrap().is_empty(), "no later than");
+    bench.step_back(MILLISECOND);
+    // Due too far ahead: those that were held, by now the claim's lease as well.
+    assert_eq!(ledger.take_due(9, 60 * SECOND, LATEST).await.unwrap().len(), 3);
+    assert!(ledger.take_due(9, 60 * SECOND, LATEST).await.unwrap().is_empty(), "held from now on");
+    let doubts = ledger.doubts(WINDOW, PATIENCE).await.unwrap();
+    assert_eq!((doubts.in_doubt, doubts.processing, doubts.oldest), (1, 1, SECOND));
+    // Its owner is known to be gone by a clock that did not go back.
+    let row = row(&ledger, &refund("claimed")).await;
+    assert!(!row.lease_is_over());
+    assert!(ledger.expire(&row.key, row.epoch).await.unwrap());
+    assert_eq!(ledger.doubts(WINDOW, PATIENCE).await.unwrap().in_doubt, 2);
 }
 
 async fn rows_are_listed_by_state_and_the_latest_first(bench: &Bench) {

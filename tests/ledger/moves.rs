@@ -1,193 +1,209 @@
-//! Which move a row allows, from which state and of which claim.
+//! Of which claim a move is, and what it keeps.
 
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Decision, Key, Ledger, Row, State};
-use sunmi_trade::trade::{OrderRef, Refund, TradeState};
+use sunmi_trade::ledger::{Decision, Doubt, Key, Pending, Row, Said, Settled, State};
+use sunmi_trade::trade::TradeState;
 
 use crate::bench::{
-    Bench, LEASE, STATES, WINDOW, answer, bring, claim, id, on_every_ledger, refund, row,
+    Bench, LEASE, STATES, WINDOW, answer, because, bring, claim, claim_as, fresh, looked, move_on,
+    on_every_ledger, refund, row, written,
 };
 
 on_every_ledger! {
-    each_move_leads_from_its_states_alone
     a_stale_owner_changes_nothing
-    evidence_of_an_old_claim_wins_with_what_was_executed
-    a_failure_is_written_over_its_own_claim_alone
-    what_is_settled_stays_as_it_is
-    a_lease_is_over_when_it_is_over
+    evidence_of_an_old_claim_wins
+    to_give_a_claim_back_touches_no_other_claim
+    a_doubt_is_kept_with_what_sunmi_said
+    what_sunmi_ever_accepted_stays_so
+    what_was_reopened_is_sent_by_nobody
+    a_person_is_needed_once
     a_change_is_told_to_who_waits_for_it
-    a_failed_refund_is_settled_as_failed
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Move {
-    Doubt,
-    Expire,
-    Refuse,
-    Processing,
-    Settle,
-    Judge,
-}
-
-impl Move {
-    const ALL: [Self; 6] =
-        [Self::Doubt, Self::Expire, Self::Refuse, Self::Processing, Self::Settle, Self::Judge];
-
-    /// Tries it over the row as it was seen.
-    async fn make(self, ledger: &Ledger, refund: &Refund, seen: &Row) -> bool {
-        let (key, epoch) = (&seen.key, seen.epoch);
-        let moved = match self {
-            Self::Doubt => ledger.doubt(key, epoch).await,
-            Self::Expire => ledger.expire(key, epoch).await,
-            Self::Refuse => ledger.refuse(key, epoch, "a test").await,
-            Self::Processing => {
-                ledger.processing(key, epoch, &answer(refund, TradeState::Processing)).await
-            }
-            Self::Settle => {
-                ledger.settle(refund, epoch, &answer(refund, TradeState::Succeeded)).await
-            }
-            Self::Judge => ledger.judge_not_applied(seen, WINDOW).await,
-        };
-        moved.expect("a ledger that works")
-    }
-
-    /// Where it leads from this state, if anywhere.
-    fn leads(self, from: State) -> Option<State> {
-        match (self, from) {
-            (Self::Doubt | Self::Expire, State::Claimed) => Some(State::InDoubt),
-            (Self::Refuse, State::Claimed) | (Self::Judge, State::InDoubt) => {
-                Some(State::NotApplied)
-            }
-            (Self::Processing, State::Claimed | State::InDoubt) => Some(State::Processing),
-            (Self::Settle, from) if from != State::Settled => Some(State::Settled),
-            _ => None,
-        }
-    }
-}
-
-/// What must be the same if nothing was changed.
-fn written(row: &Row) -> String {
-    format!("{:?}", Row { now: 0, ..row.clone() })
-}
-
-async fn each_move_leads_from_its_states_alone(bench: &Bench) {
-    let ledger = bench.ledger().await;
-    for (at, (from, step)) in
-        STATES.into_iter().flat_map(|from| Move::ALL.map(|step| (from, step))).enumerate()
-    {
-        // Each of a payment of its own, so that none is in the way of another's judgement.
-        let original = OrderRef::OrderId(id(&format!("P{at}")));
-        let refund = Refund { original, ..refund(&format!("R{at}")) };
-        bring(&ledger, &refund, from).await;
-        bench.pass(LEASE + WINDOW);
-        let seen = row(&ledger, &refund).await;
-        let moved = step.make(&ledger, &refund, &seen).await;
-        let after = row(&ledger, &refund).await;
-        assert_eq!(moved, step.leads(from).is_some(), "{step:?} from {from:?}");
-        match step.leads(from) {
-            Some(to) => assert_eq!((after.state, after.changed_at), (to, bench.now())),
-            None => assert_eq!(written(&after), written(&seen), "{step:?} from {from:?}"),
-        }
-    }
 }
 
 async fn a_stale_owner_changes_nothing(bench: &Bench) {
     let ledger = bench.ledger().await;
     // What a claim of epoch 1 saw, and the row in each state under epoch 2.
-    for state in [State::Claimed, State::InDoubt] {
+    for state in STATES {
         let refund = refund(state.name());
-        let original = OrderRef::OrderId(id(state.name()));
-        let refund = Refund { original, ..refund };
-        let stale = Row { state, ..bring(&ledger, &refund, State::NotApplied).await };
-        let epoch = claim(&ledger, &refund).await;
-        assert_eq!(epoch, 2);
-        if state == State::InDoubt {
-            assert!(ledger.doubt(&Key::of(&refund), epoch).await.unwrap());
-        }
+        let key = Key::of(&refund);
+        let seen = looked(&ledger, &refund).await;
+        fresh(claim_as(&ledger, &refund, &seen, "the first").await);
+        let first = move_on(&ledger, &refund, 1, State::NotApplied).await;
+        assert_eq!(claim(&ledger, &refund).await, 2);
+        move_on(&ledger, &refund, 2, state).await;
         bench.pass(LEASE + WINDOW);
         let before = row(&ledger, &refund).await;
-        for step in [Move::Doubt, Move::Expire, Move::Refuse, Move::Processing, Move::Judge] {
-            assert!(!step.make(&ledger, &refund, &stale).await, "{step:?} of a stale owner");
-        }
+        let (why, failed) = (because("late"), answer(&refund, TradeState::Failed));
         let decision = Decision { by: "somebody".to_owned(), reason: "late".to_owned() };
-        assert!(!ledger.decide(&stale, None, &decision).await.unwrap());
-        assert_eq!(written(&row(&ledger, &refund).await), written(&before));
-    }
-}
-
-async fn evidence_of_an_old_claim_wins_with_what_was_executed(bench: &Bench) {
-    let ledger = bench.ledger().await;
-    for state in STATES.into_iter().filter(|state| *state != State::Settled) {
-        let first = refund(state.name());
-        bring(&ledger, &first, State::NotApplied).await;
-        let second = Refund { amount: 55, original: OrderRef::MisId(id("M")), ..first.clone() };
-        let key = Key::of(&second);
-        let epoch = claim(&ledger, &second).await;
-        match state {
-            State::InDoubt => assert!(ledger.doubt(&key, epoch).await.unwrap()),
-            State::Processing => {
-                let accepted = answer(&second, TradeState::Processing);
-                assert!(ledger.processing(&key, epoch, &accepted).await.unwrap());
-            }
-            State::NotApplied => assert!(ledger.refuse(&key, epoch, "a test").await.unwrap()),
-            State::Claimed | State::Settled => {}
+        let done = answer(&refund, TradeState::Succeeded);
+        for seen_in in STATES {
+            let stale = Row { state: seen_in, ..first.clone() };
+            assert!(!ledger.judge_not_applied(&stale, WINDOW).await.unwrap());
+            assert!(!ledger.decide(&stale, None, &decision).await.unwrap());
+            assert!(!ledger.decide(&stale, Some(&done), &decision).await.unwrap());
         }
-        let done = answer(&first, TradeState::Succeeded);
-        assert!(ledger.settle(&first, 1, &done).await.unwrap(), "over {state:?}");
-        let row = row(&ledger, &first).await;
-        assert_eq!((row.state, row.outcome), (State::Settled, Some(TradeState::Succeeded)));
-        assert_eq!((row.amount, &row.original), (Some(100), &first.original));
-        assert_eq!((row.answer, row.epoch), (Some(done), 2));
-        // The owner of the second claim hears of it.
-        assert!(!ledger.refuse(&key, epoch, "a test").await.unwrap());
+        assert!(!ledger.doubt(&key, 1, &why, Said::default()).await.unwrap());
+        assert!(!ledger.expire(&key, 1).await.unwrap());
+        assert!(!ledger.refuse(&key, 1, &why, true).await.unwrap());
+        assert!(!ledger.fail(&key, 1, &failed).await.unwrap());
+        assert!(!ledger.reopen(&key, 1, &why).await.unwrap());
+        assert!(!ledger.tell(&key, 1).await.unwrap());
+        assert!(!ledger.needs_person(&key, 1).await.unwrap());
+        assert!(!ledger.give_back(&key, "the first", "late").await.unwrap());
+        // Not even that it contradicts what another claim came to.
+        assert_eq!(written(&row(&ledger, &refund).await), written(&before), "{state:?}");
     }
 }
 
-async fn a_failure_is_written_over_its_own_claim_alone(bench: &Bench) {
+async fn evidence_of_an_old_claim_wins(bench: &Bench) {
     let ledger = bench.ledger().await;
     for state in STATES.into_iter().filter(|state| *state != State::Settled) {
         let refund = refund(state.name());
+        let key = Key::of(&refund);
         bring(&ledger, &refund, State::NotApplied).await;
         bring(&ledger, &refund, state).await;
-        let failed = answer(&refund, TradeState::Failed);
-        let before = row(&ledger, &refund).await;
-        assert_eq!(before.epoch, 2, "{state:?}");
-        assert!(!ledger.settle(&refund, 1, &failed).await.unwrap(), "over {state:?}");
-        assert_eq!(written(&row(&ledger, &refund).await), written(&before));
-        assert!(ledger.settle(&refund, 2, &failed).await.unwrap(), "over {state:?}");
-        assert_eq!(row(&ledger, &refund).await.outcome, Some(TradeState::Failed));
+        let accepted = answer(&refund, TradeState::Processing);
+        let moved = ledger.processing(&key, &accepted).await.unwrap();
+        assert_eq!(moved, state != State::Processing, "over {state:?}");
+        let done = answer(&refund, TradeState::Succeeded);
+        assert_eq!(ledger.settle(&key, &done).await.unwrap(), Settled::Written, "over {state:?}");
+        let row = row(&ledger, &refund).await;
+        assert_eq!((row.state, row.outcome), (State::Settled, Some(TradeState::Succeeded)));
+        assert_eq!((row.answer, row.epoch), (Some(done.clone()), 2));
+        assert!(row.evidence.accepted);
+        // The owner of the second claim hears of it.
+        assert!(!ledger.refuse(&key, 2, &because("a test"), true).await.unwrap());
+        assert_eq!(ledger.settle(&key, &done).await.unwrap(), Settled::Already);
     }
 }
 
-async fn what_is_settled_stays_as_it_is(bench: &Bench) {
+async fn to_give_a_claim_back_touches_no_other_claim(bench: &Bench) {
     let ledger = bench.ledger().await;
     let refund = refund("R1");
-    let before = bring(&ledger, &refund, State::Settled).await;
-    bench.pass(Duration::from_secs(1));
-    let other = Refund { amount: 1, ..refund.clone() };
-    assert!(!ledger.settle(&other, 1, &answer(&other, TradeState::Failed)).await.unwrap());
-    let decision = Decision { by: "somebody".to_owned(), reason: "a test".to_owned() };
-    let seen_in_doubt = Row { state: State::InDoubt, ..before.clone() };
-    assert!(!ledger.decide(&seen_in_doubt, None, &decision).await.unwrap());
+    let key = Key::of(&refund);
+    assert!(!ledger.give_back(&key, "a", "never claimed").await.unwrap());
+    let seen = looked(&ledger, &refund).await;
+    fresh(claim_as(&ledger, &refund, &seen, "a").await);
+    let before = row(&ledger, &refund).await;
+    assert!(!ledger.give_back(&key, "b", "another's").await.unwrap());
     assert_eq!(written(&row(&ledger, &refund).await), written(&before));
+    assert!(ledger.give_back(&key, "a", "unsent").await.unwrap());
+    let given_back = row(&ledger, &refund).await;
+    assert_eq!((given_back.state, given_back.told), (State::NotApplied, true));
+    assert_eq!(given_back.doubt, Some(because("unsent")));
+
+    let seen = looked(&ledger, &refund).await;
+    fresh(claim_as(&ledger, &refund, &seen, "c").await);
+    let before = row(&ledger, &refund).await;
+    // The first is tried again behind the back of its caller.
+    assert!(!ledger.give_back(&key, "a", "unsent").await.unwrap());
+    assert_eq!(written(&row(&ledger, &refund).await), written(&before));
+    // A row that no claim of this edition made has no id.
+    let found = crate::bench::refund("R2");
+    let seen = looked(&ledger, &found).await;
+    assert!(ledger.record_found(&found, &seen, "found").await.unwrap());
+    assert!(!ledger.give_back(&Key::of(&found), "", "no claim").await.unwrap());
 }
 
-async fn a_lease_is_over_when_it_is_over(bench: &Bench) {
+async fn a_doubt_is_kept_with_what_sunmi_said(bench: &Bench) {
     let ledger = bench.ledger().await;
-    let (refund, millisecond) = (refund("R1"), Duration::from_millis(1));
+    let refund = refund("R1");
     let (key, epoch) = (Key::of(&refund), claim(&ledger, &refund).await);
-    bench.pass(LEASE - millisecond);
-    assert!(!row(&ledger, &refund).await.lease_is_over());
+    let pending = Pending::Refusal { reason: "AMOUNT".to_owned(), explained: true };
+    let doubt = Doubt {
+        why: "a refusal of the trade".to_owned(),
+        code: Some("E22".to_owned()),
+        message: Some("余额不足 '; \"--".to_owned()),
+        http_status: Some(400),
+        pending: Some(pending),
+    };
+    assert!(ledger.doubt(&key, epoch, &doubt, Said::default()).await.unwrap());
+    let kept = row(&ledger, &refund).await;
+    assert_eq!((kept.doubt.as_ref(), &kept.answer), (Some(&doubt), &None));
+    // Its owner left, and it stays known why it is in doubt.
     assert!(!ledger.expire(&key, epoch).await.unwrap());
-    assert_eq!(row(&ledger, &refund).await.state, State::Claimed);
-    bench.pass(millisecond);
-    assert!(row(&ledger, &refund).await.lease_is_over());
-    assert!(ledger.expire(&key, epoch).await.unwrap());
-    assert!(row(&ledger, &refund).await.is_open());
-    // Its owner may have been slow, but not to tell what happened.
-    let done = answer(&refund, TradeState::Succeeded);
-    assert!(ledger.settle(&refund, epoch, &done).await.unwrap());
+
+    let failed = answer(&refund, TradeState::Failed);
+    let failure = Doubt { pending: Some(Pending::Failure), ..because("it failed, it says") };
+    let said = Said { answer: Some(&failed), accepted: true };
+    assert!(ledger.doubt(&key, epoch, &failure, said).await.unwrap());
+    let kept = row(&ledger, &refund).await;
+    assert_eq!((kept.doubt, kept.answer), (Some(failure), Some(failed)));
+    assert!(kept.evidence.accepted);
+    assert!(ledger.refuse(&key, epoch, &doubt, false).await.unwrap());
+    let kept = row(&ledger, &refund).await;
+    assert_eq!((kept.doubt, kept.answer), (Some(doubt), None));
+}
+
+async fn what_sunmi_ever_accepted_stays_so(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let refund = refund("R1");
+    let (key, epoch) = (Key::of(&refund), claim(&ledger, &refund).await);
+    let accepted = Said { answer: None, accepted: true };
+    assert!(ledger.doubt(&key, epoch, &because("one"), accepted).await.unwrap());
+    assert!(ledger.doubt(&key, epoch, &because("two"), Said::default()).await.unwrap());
+    let in_doubt = row(&ledger, &refund).await;
+    assert!(in_doubt.evidence.accepted);
+    bench.pass(LEASE + WINDOW);
+    assert!(!ledger.judge_not_applied(&in_doubt, WINDOW).await.unwrap(), "never");
+    let decision = Decision { by: "somebody".to_owned(), reason: "a test".to_owned() };
+    assert!(ledger.decide(&in_doubt, None, &decision).await.unwrap());
+    assert!(ledger.tell(&key, epoch).await.unwrap());
+    claim(&ledger, &refund).await;
+    assert!(row(&ledger, &refund).await.evidence.accepted, "over a new claim, too");
+}
+
+async fn what_was_reopened_is_sent_by_nobody(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let refund = refund("R1");
+    let told = bring(&ledger, &refund, State::NotApplied).await;
+    bench.pass(LEASE + WINDOW);
+    assert!(ledger.reopen(&told.key, 1, &because("found")).await.unwrap());
+    let open = row(&ledger, &refund).await;
+    assert_eq!((open.state, open.lease_until), (State::InDoubt, bench.now()));
+    assert_eq!(open.doubt, Some(because("found")));
+    // What was found counts anew: the window is not over because the first claim's was.
+    assert!(!ledger.judge_not_applied(&open, WINDOW).await.unwrap());
+    assert!(matches!(
+        crate::bench::ask(&ledger, &refund).await,
+        sunmi_trade::ledger::Claim::Known(_)
+    ));
+    bench.pass(WINDOW);
+    assert!(ledger.judge_not_applied(&open, WINDOW).await.unwrap());
+    assert!(!row(&ledger, &refund).await.told, "the next caller is told once more");
+}
+
+async fn a_person_is_needed_once(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    for state in STATES {
+        let refund = refund(state.name());
+        let before = bring(&ledger, &refund, state).await;
+        let open = matches!(state, State::InDoubt | State::Processing);
+        assert_eq!(ledger.needs_person(&before.key, 1).await.unwrap(), open, "{state:?}");
+        assert!(!ledger.needs_person(&before.key, 1).await.unwrap(), "{state:?}, twice");
+        let after = row(&ledger, &refund).await;
+        assert_eq!((after.person, after.change), (open, before.change), "{state:?}");
+        if open {
+            // At rest, it needs nobody any more.
+            let settled = move_on(&ledger, &refund, 1, State::Settled).await;
+            assert!(!settled.person);
+        }
+    }
+    for number in ["judged", "given-back"] {
+        let refund = refund(number);
+        let seen = looked(&ledger, &refund).await;
+        fresh(claim_as(&ledger, &refund, &seen, number).await);
+        let in_doubt = move_on(&ledger, &refund, 1, State::InDoubt).await;
+        assert!(ledger.needs_person(&in_doubt.key, 1).await.unwrap());
+        bench.pass(LEASE + WINDOW);
+        let moved = match number {
+            "judged" => ledger.judge_not_applied(&in_doubt, WINDOW).await,
+            _ => ledger.give_back(&in_doubt.key, number, "a test").await,
+        };
+        assert!(moved.unwrap(), "{number}");
+        assert!(!row(&ledger, &refund).await.person, "{number}");
+    }
 }
 
 async fn a_change_is_told_to_who_waits_for_it(bench: &Bench) {
@@ -198,23 +214,12 @@ async fn a_change_is_told_to_who_waits_for_it(bench: &Bench) {
     let mut changes = ledger.changes(&Key::of(&ours));
     let told = tokio::spawn(async move { changes.next().await });
     claim(&clone, &theirs).await;
-    assert!(clone.doubt(&Key::of(&ours), 1).await.unwrap());
+    move_on(&clone, &ours, 1, State::InDoubt).await;
     tokio::time::timeout(Duration::from_secs(30), told).await.expect("told").unwrap();
     // What changes nothing, and what changes another row, is not told.
     let mut changes = ledger.changes(&Key::of(&ours));
-    assert!(!clone.doubt(&Key::of(&ours), 1).await.unwrap());
-    assert!(clone.doubt(&Key::of(&theirs), 1).await.unwrap());
+    assert!(!clone.expire(&Key::of(&ours), 1).await.unwrap());
+    move_on(&clone, &theirs, 1, State::InDoubt).await;
     let nothing = tokio::time::timeout(Duration::from_millis(50), changes.next()).await;
     assert!(nothing.is_err(), "told of nothing");
-}
-
-async fn a_failed_refund_is_settled_as_failed(bench: &Bench) {
-    let ledger = bench.ledger().await;
-    let refund = refund("R1");
-    let epoch = claim(&ledger, &refund).await;
-    let failed = answer(&refund, TradeState::Failed);
-    assert!(ledger.settle(&refund, epoch, &failed).await.unwrap());
-    let row = row(&ledger, &refund).await;
-    assert_eq!((row.state, row.outcome), (State::Settled, Some(TradeState::Failed)));
-    assert_eq!(row.answer, Some(failed));
 }

@@ -8,7 +8,7 @@ use sunmi_trade::error::Chain;
 use sunmi_trade::ledger::{Access, Ledger, Location, State};
 use tokio::time::Instant;
 
-use crate::bench::{Bench, Kind, UPSTREAM, bring, claim, on, refund, row};
+use crate::bench::{Bench, Kind, UPSTREAM, WINDOW, bring, claim, on, refund, row};
 use crate::postgres::Database;
 use crate::scratch::Scratch;
 
@@ -42,7 +42,7 @@ async fn a_restart_on_a_file_puts_what_was_claimed_in_doubt_at_once() {
             let row = row(&ledger, &refund(number)).await;
             assert_eq!((row.state, row.epoch), (state, 1), "{number}");
         }
-        assert_eq!(ledger.doubts().await.unwrap().in_doubt, 1);
+        assert_eq!(ledger.doubts(WINDOW, WINDOW).await.unwrap().in_doubt, 1);
     })
     .await;
 }
