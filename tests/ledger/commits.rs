@@ -17,7 +17,7 @@ use sunmi_trade::trade::{Refund, Refunded};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-use crate::bench::{Bench, Kind, id, on, refund};
+use crate::bench::{Bench, Kind, id, on, refund_of};
 use crate::postgres::Database;
 
 /// Refunds from this ledger, at a sandbox.
@@ -33,7 +33,7 @@ async fn refunds(ledger: Ledger) -> (Refunds, Sandbox) {
 }
 
 fn asked(number: &str) -> Refund {
-    Refund { app_id: id("sandbox"), ..refund(number) }
+    Refund { app_id: id("sandbox"), ..refund_of("P", number) }
 }
 
 async fn make(refunds: &Refunds, refund: Refund) -> Result<Refunded, Error> {

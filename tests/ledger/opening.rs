@@ -1,6 +1,5 @@
 //! How ledgers are opened: which are refused, and what is said of it.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use sunmi_trade::ledger::{Access, Ledger, Location, State};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, Kind, UPSTREAM, WINDOW, bring, claim, on, refund, row};
+use crate::first_edition;
 use crate::postgres::Database;
 use crate::scratch::Scratch;
 
@@ -150,13 +150,13 @@ async fn a_wrong_password_is_refused_and_not_shown() {
 }
 
 #[tokio::test]
-async fn many_may_open_a_new_ledger_at_once() {
+async fn many_may_open_a_ledger_at_once_that_is_not_up_to_date() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         on(kind, async |bench: &Bench| {
             let access = match &bench.location {
-                Location::Sqlite(path) => {
-                    // Visitors, of a file that one of them has to make tables in.
-                    drop(File::create(path).unwrap());
+                Location::Sqlite(_) => {
+                    // Visitors, of a file in which one of them has tables to bring up to date.
+                    first_edition::make(&mut bench.beside().await).await;
                     Access::Visit
                 }
                 Location::Memory | Location::Postgres(_) => Access::Serve,

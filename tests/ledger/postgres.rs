@@ -2,7 +2,8 @@
 //! one that is thrown away afterwards, as `.ci/postgres` does. To remove them one by one costs
 //! a checkpoint each, more than all else.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
 
 use sqlx::{Connection, PgConnection};
 use url::Url;
@@ -20,16 +21,8 @@ pub(crate) struct Database {
 impl Database {
     /// A new one. Without a server the test is skipped, aloud: then this is `None`.
     pub(crate) async fn new() -> Option<Self> {
-        #[allow(clippy::disallowed_methods, reason = "only the test's surroundings know")]
-        let Ok(server) = std::env::var(VARIABLE) else {
-            // Past the capture of a test that passes.
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            let why = format!("SKIPPED {test}: {VARIABLE} is not set, .ci/postgres sets it\n");
-            std::io::stderr().write_all(why.as_bytes()).unwrap();
-            return None;
-        };
         let database = Self {
-            server: server.parse().expect("a postgres:// URL"),
+            server: shared()?,
             name: format!("test_{}", Uuid::new_v4().simple()),
         };
         database.command(&format!("CREATE DATABASE {}", database.name)).await;
@@ -47,5 +40,56 @@ impl Database {
         let mut server =
             PgConnection::connect(self.server.as_str()).await.expect("a connection to PostgreSQL");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server).await.expect(sql);
+    }
+}
+
+/// The server that the tests share.
+fn shared() -> Option<Url> {
+    #[allow(clippy::disallowed_methods, reason = "only the test's surroundings know")]
+    let Ok(server) = std::env::var(VARIABLE) else {
+        // Past the capture of a test that passes.
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let why = format!("SKIPPED {test}: {VARIABLE} is not set, .ci/postgres sets it\n");
+        std::io::stderr().write_all(why.as_bytes()).unwrap();
+        return None;
+    };
+    Some(server.parse().expect("a postgres:// URL"))
+}
+
+/// A server of a test's own, whose settings are its to change. It ends with this value, or
+/// with the test's process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    runs: Child,
+    url: Url,
+}
+
+impl Server {
+    /// A new one, where there is a shared one as well.
+    pub(crate) fn new() -> Option<Self> {
+        shared()?;
+        let mut runs = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
+            .args(["sh", "-c", &format!("echo ${VARIABLE}; exec cat")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a server");
+        let mut url = String::new();
+        let says = runs.stdout.take().expect("its words");
+        BufReader::new(says).read_line(&mut url).expect("where it is");
+        Some(Self { runs, url: url.trim().parse().expect("a postgres:// URL") })
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The end of its input ends the command, and with it the server.
+        drop(self.runs.stdin.take());
+        let _ = self.runs.wait();
     }
 }

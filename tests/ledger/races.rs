@@ -1,0 +1,109 @@
+//! What only a database with many writers at once can get wrong.
+
+use sqlx::{AnyConnection, Connection, Row as _};
+use sunmi_trade::ledger::{Claim, Key, Settled, State};
+use sunmi_trade::trade::TradeState;
+
+use crate::bench::{
+    Bench, Kind, answer, ask, bring, claim, fresh, on, refund, row,
+};
+
+/// Waits until a statement of this database waits for a lock.
+async fn somebody_waits(beside: &mut AnyConnection) {
+    let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock'";
+    loop {
+        let waiting = sqlx::query(waits).fetch_one(&mut *beside).await.unwrap();
+        if waiting.get::<i64, _>(0) > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Else a claim could take a row that went on for one that it has seen.
+#[tokio::test]
+async fn two_changes_of_a_row_at_once_have_two_numbers() {
+    on(Kind::Postgres, async |bench: &Bench| {
+        let ledger = bench.ledger().await;
+        let refund = refund("R1");
+        let before = bring(&ledger, &refund, State::InDoubt).await;
+        let (mut first, mut aside) = (bench.beside().await, bench.beside().await);
+        let mut first = first.begin().await.unwrap();
+        let change = "UPDATE refunds SET change = (SELECT MAX(change) + 1 FROM refunds) \
+            WHERE order_id = 'R1'";
+        sqlx::query(change).execute(&mut *first).await.unwrap();
+        let (key, done) = (Key::of(&refund), answer(&refund, TradeState::Succeeded));
+        let clone = ledger.clone();
+        let second = tokio::spawn(async move { clone.settle(&key, &done).await.unwrap() });
+        somebody_waits(&mut aside).await;
+        first.commit().await.unwrap();
+        assert_eq!(second.await.unwrap(), Settled::Written);
+        assert_eq!(row(&ledger, &refund).await.change, before.change + 2);
+    })
+    .await;
+}
+
+/// A transaction that reads what was there when it began would overlook who came first.
+#[tokio::test]
+async fn a_claim_sees_what_was_committed_while_it_waited_whatever_the_default_isolation() {
+    on(Kind::Postgres, async |bench: &Bench| {
+        let ledger = bench.ledger().await;
+        let mut aside = bench.beside().await;
+        // As a pooler leaves it, which forgets what was set on a connection.
+        let alter = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I \
+            SET default_transaction_isolation = ''repeatable read''', current_database()); END $$";
+        sqlx::raw_sql(alter).execute(&mut aside).await.unwrap();
+        let claims = 20;
+        let tasks: Vec<_> = (0..claims)
+            .map(|at| {
+                let ledger = ledger.clone();
+                let refund = crate::bench::refund_of("P", &format!("R{at}"));
+                tokio::spawn(async move {
+                    // Each transaction is as it would be without what the ledger set.
+                    loop {
+                        match ask(&ledger, &refund).await {
+                            Claim::Changed => {}
+                            claim => return claim,
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut open = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Claim::InFlight(_) => {}
+                claim => {
+                    fresh(claim);
+                    open += 1;
+                }
+            }
+        }
+        assert_eq!(open, 1);
+    })
+    .await;
+}
+
+/// The command line's transaction is waited for, and what it wrote is seen.
+#[tokio::test]
+async fn a_claim_waits_for_who_writes_into_the_file() {
+    on(Kind::Sqlite, async |bench: &Bench| {
+        let ledger = bench.ledger().await;
+        let epoch = claim(&ledger, &refund("R0")).await;
+        assert_eq!(epoch, 1);
+        let mut other = bench.beside().await;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let write = "UPDATE refunds SET looks = 99 WHERE order_id = 'R0'";
+        sqlx::query(write).execute(&mut other).await.unwrap();
+        let clone = ledger.clone();
+        let waits = tokio::spawn(async move { ask(&clone, &refund("R1")).await });
+        while ledger.is_idle() {
+            tokio::task::yield_now().await;
+        }
+        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+        fresh(waits.await.unwrap());
+        assert_eq!(row(&ledger, &refund("R0")).await.looks, 99);
+    })
+    .await;
+}
