@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::LazyLock;
 
+use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Event, Id, Level, Metadata, Subscriber, dispatcher, span};
 
 use super::Dialect;
@@ -90,7 +91,12 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target() == NOTICES && *metadata.level() <= Level::WARN
+        // The driver asks first whether anybody listens, and that is no event.
+        !metadata.is_span() && metadata.target() == NOTICES && *metadata.level() <= Level::WARN
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> Id {
@@ -140,7 +146,10 @@ mod tests {
         let quiet = async { Ok::<_, ()>(tracing::warn!("something else")) };
         assert_eq!(watch(quiet).await, Ok(false));
         let warned = async {
-            tracing::warn!(target: "sqlx::postgres::notice", "canceling wait");
+            // As the driver does it.
+            if tracing::enabled!(target: "sqlx::postgres::notice", Level::WARN) {
+                tracing::warn!(target: "sqlx::postgres::notice", "canceling wait");
+            }
             tokio::task::yield_now().await;
             Ok::<_, ()>(())
         };
