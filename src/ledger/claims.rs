@@ -271,7 +271,7 @@ fn complete(request: &ClaimRequest<'_>, rows: &[Row], payment: &Payment) -> Paym
     let others = || rows.iter().filter(|row| row.key != key);
     let msn = request.refund.msn.as_str();
     let known = || others().filter(|row| row.has_shown_success() && row.is_surely_of(payment, msn));
-    let refunded = known().filter_map(|row| row.amount).sum();
+    let refunded = known().filter_map(|row| row.amount).fold(0, i64::saturating_add);
     let open = |row: &Row| row.is_open() || row.state == State::Claimed;
     PaymentThen::Found(Baseline {
         floor: if known().any(|row| !row.rested_before(looked.unseen)) { refunded } else { 0 },

@@ -68,20 +68,25 @@ impl Ledger {
     }
 
     /// Records that a refund failed, over the row as it was when that was concluded. Over one that
-    /// succeeded since it is a contradiction.
+    /// succeeded, or was not applied, under this very claim since, it is a contradiction.
     pub async fn fail(&self, row: &Row, answer: &Refunded) -> Result<bool> {
         let (key, epoch) = (&row.key, row.epoch);
         let sql = self.sql(
             "UPDATE refunds SET state = 'settled', outcome = 'FAILED', answer = $4, person = 0, \
              changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND change = $5 \
-             AND state <> 'settled'",
+             AND state IN ('claimed', 'in_doubt', 'processing')",
         );
         let answer = serde_json::to_string(answer)?;
         let query = of_epoch(sql, key, epoch).bind(answer).bind(row.change);
         let written = self.moved(query, key, epoch, (State::Settled, "FAILED")).await?;
-        if !written && self.row(key).await?.has_succeeded() {
-            self.dispute(key, "Sunmi has it as failed, after it succeeded").await?;
+        if !written {
+            let row = self.row(key).await?;
+            if row.epoch == epoch && row.has_succeeded() {
+                self.dispute(key, "Sunmi has it as failed, after it succeeded").await?;
+            } else if row.epoch == epoch && row.state == State::NotApplied {
+                self.dispute(key, "Sunmi has it as failed, after it was not applied").await?;
+            }
         }
         Ok(written)
     }
@@ -195,7 +200,7 @@ impl Ledger {
     pub async fn give_back(&self, key: &Key, id: &str, why: &str) -> Result<bool> {
         let doubt = Doubt { why: why.to_owned(), ..Doubt::default() };
         let sql = self.sql(
-            "UPDATE refunds SET state = 'not_applied', doubt = $4, told = 1, \
+            "UPDATE refunds SET state = 'not_applied', doubt = $4, told = 1, person = 0, \
              changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND claim_id = $3 \
              AND state IN ('claimed', 'in_doubt') RETURNING epoch",
@@ -213,7 +218,7 @@ impl Ledger {
     /// refund that Sunmi ever accepted nor one whose window is not over can be judged so.
     pub async fn judge_not_applied(&self, row: &Row, window: Duration) -> Result<bool> {
         let sql = self.sql(
-            "UPDATE refunds SET state = 'not_applied', told = 0, answer = NULL, \
+            "UPDATE refunds SET state = 'not_applied', told = 0, answer = NULL, person = 0, \
              changed_at = {now}, change = {next_change} \
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'in_doubt' \
              AND accepted = 0 AND lease_until + $4 <= {now} AND change = $5",
@@ -271,8 +276,8 @@ impl Ledger {
         );
     }
 
-    /// Records what a person decided of a refund that is not settled, over the row that the
-    /// person saw.
+    /// Records what a person decided of a refund that is in doubt or processing, over the row that
+    /// the person saw.
     pub async fn decide(
         &self,
         row: &Row,
@@ -284,7 +289,8 @@ impl Ledger {
         let sql = self.sql(
             "UPDATE refunds SET state = $5, outcome = $6, answer = $7, decided_by = $8, \
              decided_why = $9, told = 0, person = 0, changed_at = {now}, change = {next_change} \
-             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = $4",
+             WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = $4 \
+             AND state IN ('in_doubt', 'processing')",
         );
         let query = of_epoch(sql, &row.key, row.epoch)
             .bind(row.state.name())

@@ -185,9 +185,9 @@ const DOUBTS: &str = "SELECT \
     CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 1 ELSE 0 END), 0) AS BIGINT), \
     CAST(COALESCE(MAX(CASE WHEN {now} - claimed_at < 1000 THEN 1000 \
         ELSE {now} - claimed_at END), 0) AS BIGINT), \
-    CAST(COALESCE(SUM(CASE \
+    CAST(COALESCE(SUM(CASE WHEN person = 1 THEN 1 \
         WHEN state = 'processing' THEN CASE WHEN claimed_at + $2 <= {now} THEN 1 ELSE 0 END \
-        WHEN person = 1 OR lease_until + 2 * $1 <= {now} THEN 1 ELSE 0 END), 0) AS BIGINT), \
+        WHEN lease_until + 2 * $1 <= {now} THEN 1 ELSE 0 END), 0) AS BIGINT), \
     (SELECT COUNT(*) FROM refunds WHERE disputed IS NOT NULL) FROM refunds \
     WHERE state IN ('claimed', 'in_doubt', 'processing') \
     AND (state <> 'claimed' OR lease_until <= {now})";

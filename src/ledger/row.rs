@@ -203,7 +203,7 @@ impl Row {
         match self.state {
             State::Claimed => self.is_past(window * 2),
             State::InDoubt => self.person || self.is_past(window * 2),
-            State::Processing => self.claimed_before(patience),
+            State::Processing => self.person || self.claimed_before(patience),
             State::Settled | State::NotApplied => false,
         }
     }
