@@ -1,12 +1,10 @@
 //! What only a database with many writers at once can get wrong.
 
 use sqlx::{AnyConnection, Connection, Row as _};
-use sunmi_trade::ledger::{Claim, Key, Settled, State};
-use sunmi_trade::trade::TradeState;
+use sunmi_trade::ledger::{Claim, Key, Ledger, Settled, State};
+use sunmi_trade::trade::{Refund, TradeState};
 
-use crate::bench::{
-    Bench, Kind, answer, ask, bring, claim, fresh, on, refund, row,
-};
+use crate::bench::{Bench, Kind, answer, ask, bring, claim, fresh, on, refund, refund_of, row};
 
 /// Waits until a statement of this database waits for a lock.
 async fn somebody_waits(beside: &mut AnyConnection) {
@@ -44,43 +42,55 @@ async fn two_changes_of_a_row_at_once_have_two_numbers() {
     .await;
 }
 
+const CLAIMS: usize = 40;
+
+/// How many of these claims are fresh, made at once. All others find one in their way.
+async fn claims(ledger: &Ledger, asked: impl Fn(usize) -> Refund) -> usize {
+    let tasks: Vec<_> = (0..CLAIMS)
+        .map(|at| {
+            let (ledger, refund) = (ledger.clone(), asked(at));
+            tokio::spawn(async move {
+                loop {
+                    match ask(&ledger, &refund).await {
+                        Claim::Changed => {}
+                        Claim::InFlight(_) => return false,
+                        claim => return fresh(claim).epoch == 1,
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut open = 0;
+    for task in tasks {
+        open += usize::from(task.await.unwrap());
+    }
+    open
+}
+
+/// The database's default, and a pooler that forgets what was set on a connection.
+const REPEATABLE_READ: &str = "
+    DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L',
+            current_database(), 'repeatable read');
+    END $$;
+    CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RESET default_transaction_isolation;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER forget BEFORE INSERT OR UPDATE ON refunds
+        FOR EACH ROW EXECUTE FUNCTION forget();";
+
 /// A transaction that reads what was there when it began would overlook who came first.
 #[tokio::test]
 async fn a_claim_sees_what_was_committed_while_it_waited_whatever_the_default_isolation() {
     on(Kind::Postgres, async |bench: &Bench| {
-        let ledger = bench.ledger().await;
+        drop(bench.ledger().await);
         let mut aside = bench.beside().await;
-        // As a pooler leaves it, which forgets what was set on a connection.
-        let alter = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I \
-            SET default_transaction_isolation = ''repeatable read''', current_database()); END $$";
-        sqlx::raw_sql(alter).execute(&mut aside).await.unwrap();
-        let claims = 20;
-        let tasks: Vec<_> = (0..claims)
-            .map(|at| {
-                let ledger = ledger.clone();
-                let refund = crate::bench::refund_of("P", &format!("R{at}"));
-                tokio::spawn(async move {
-                    // Each transaction is as it would be without what the ledger set.
-                    loop {
-                        match ask(&ledger, &refund).await {
-                            Claim::Changed => {}
-                            claim => return claim,
-                        }
-                    }
-                })
-            })
-            .collect();
-        let mut open = 0;
-        for task in tasks {
-            match task.await.unwrap() {
-                Claim::InFlight(_) => {}
-                claim => {
-                    fresh(claim);
-                    open += 1;
-                }
-            }
-        }
-        assert_eq!(open, 1);
+        sqlx::raw_sql(REPEATABLE_READ).execute(&mut aside).await.unwrap();
+        let ledger = bench.ledger().await;
+        // Each connection of the pool writes something, and forgets what was set on it.
+        assert_eq!(claims(&ledger, |at| refund(&format!("R{at}"))).await, CLAIMS);
+        assert_eq!(claims(&ledger, |at| refund_of("P", &format!("S{at}"))).await, 1);
     })
     .await;
 }
