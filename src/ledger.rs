@@ -23,7 +23,7 @@ use sqlx::{AnyPool, AssertSqlSafe};
 use tokio::sync::broadcast;
 
 use crate::error::BoxError;
-use crate::metrics::{LedgerMetrics, Metrics, Pulled, Type};
+use crate::metrics::{LedgerMetrics, Metrics, Pulled, Type, Work};
 use crate::trade::{Identifier, Refund};
 
 mod claims;
@@ -94,6 +94,10 @@ impl State {
 #[derive(Debug, thiserror::Error)]
 #[error("the refund ledger failed")]
 pub struct LedgerError(#[source] BoxError);
+
+/// No longer than this does PostgreSQL have for what is asked of it. Its own timeout of statements
+/// does not end the wait of a commit for a synchronous standby that is not there.
+const POSTGRES_ANSWERS: Duration = Duration::from_secs(10);
 
 /// So many changes are told to whoever is slow to hear of them.
 const CHANGES_TOLD: usize = 1024;
@@ -177,6 +181,27 @@ impl Ledger {
         self.clock = clock;
         self.changes = broadcast::Sender::new(CHANGES_TOLD);
         self
+    }
+
+    /// Does it and measures it. What PostgreSQL does not answer in time may be done all the same.
+    async fn measure<T, E: Into<LedgerError>>(
+        &self,
+        work: Work,
+        doing: impl Future<Output = std::result::Result<T, E>>,
+    ) -> Result<T> {
+        let in_time = async {
+            match self.dialect {
+                Dialect::Sqlite => doing.await.map_err(Into::into),
+                Dialect::Postgres => match tokio::time::timeout(POSTGRES_ANSWERS, doing).await {
+                    Ok(done) => done.map_err(Into::into),
+                    Err(_) => Err(LedgerError::new(format!(
+                        "PostgreSQL did not answer within {} s",
+                        POSTGRES_ANSWERS.as_secs()
+                    ))),
+                },
+            }
+        };
+        self.metrics.measure(work, in_time).await
     }
 
     /// Whether no statement is under way. Until then, time that is not the world's has to

@@ -74,7 +74,7 @@ impl Ledger {
     /// # Errors
     /// If the ledger failed; then it may be claimed all the same, under this id.
     pub async fn claim(&self, request: &ClaimRequest<'_>) -> Result<Claim> {
-        self.metrics.measure(Work::Claim, self.try_claim(request)).await
+        self.measure(Work::Claim, self.try_claim(request)).await
     }
 
     async fn try_claim(&self, request: &ClaimRequest<'_>) -> Result<Claim> {

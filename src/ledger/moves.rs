@@ -37,7 +37,7 @@ impl Ledger {
     /// Over what a caller was told not to have been applied, or is settled as failed, it is a
     /// contradiction, which is kept, counted and logged.
     pub async fn settle(&self, key: &Key, answer: &Refunded) -> Result<Settled> {
-        self.metrics.measure(Work::Settle, self.try_settle(key, answer)).await
+        self.measure(Work::Settle, self.try_settle(key, answer)).await
     }
 
     async fn try_settle(&self, key: &Key, answer: &Refunded) -> Result<Settled> {
@@ -104,7 +104,7 @@ impl Ledger {
         );
         let why = "Sunmi accepted it after a caller was told that it was not applied";
         let query = of_key(sql, key).bind(serde_json::to_string(answer)?).bind(why);
-        let written = self.metrics.measure(Work::Move, self.returned(query)).await?;
+        let written = self.measure(Work::Move, self.returned(query)).await?;
         let Some(written) = written else {
             if self.row(key).await?.outcome == Some(TradeState::Failed) {
                 self.dispute(key, "Sunmi has it as accepted, after it failed").await?;
@@ -206,7 +206,7 @@ impl Ledger {
              AND state IN ('claimed', 'in_doubt') RETURNING epoch",
         );
         let query = of_key(sql, key).bind(id.to_owned()).bind(serde_json::to_string(&doubt)?);
-        let written = self.metrics.measure(Work::Move, self.returned(query)).await?;
+        let written = self.measure(Work::Move, self.returned(query)).await?;
         if let Some(written) = &written {
             self.announce(key, written.try_get("epoch")?, State::NotApplied, why);
         }
@@ -235,7 +235,7 @@ impl Ledger {
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
         );
         let query = of_epoch(sql, key, epoch);
-        self.metrics.measure(Work::Move, self.change(query)).await
+        self.measure(Work::Move, self.change(query)).await
     }
 
     /// Takes back that a caller is told: it was gone before it heard.
@@ -245,7 +245,7 @@ impl Ledger {
              WHERE app_id = $1 AND order_id = $2 AND epoch = $3 AND state = 'not_applied'",
         );
         let query = of_epoch(sql, key, epoch);
-        self.metrics.measure(Work::Move, self.change(query)).await
+        self.measure(Work::Move, self.change(query)).await
     }
 
     /// Records that only a person can settle a refund that is open.
@@ -254,7 +254,7 @@ impl Ledger {
             "UPDATE refunds SET person = 1 WHERE app_id = $1 AND order_id = $2 AND epoch = $3 \
              AND state IN ('in_doubt', 'processing') AND person = 0",
         );
-        self.metrics.measure(Work::Move, self.change(of_epoch(sql, key, epoch))).await
+        self.measure(Work::Move, self.change(of_epoch(sql, key, epoch))).await
     }
 
     /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.
@@ -333,7 +333,7 @@ impl Ledger {
              AND changed_at + $1 <= {now}"#,
         );
         let purge = sqlx::query(sql).bind(millis(retention)).execute(&self.pool);
-        let done = self.metrics.measure(Work::Purge, purge).await?;
+        let done = self.measure(Work::Purge, purge).await?;
         Ok(done.rows_affected())
     }
 
@@ -357,7 +357,7 @@ impl Ledger {
         epoch: i64,
         (state, why): (State, &str),
     ) -> Result<bool> {
-        let changed = self.metrics.measure(Work::Move, self.change(query)).await?;
+        let changed = self.measure(Work::Move, self.change(query)).await?;
         if changed {
             self.announce(key, epoch, state, why);
         }

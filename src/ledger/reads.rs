@@ -19,7 +19,7 @@ pub(super) const COLUMNS: &str = "app_id, order_id, msn, amount, original_kind, 
 impl Ledger {
     /// The row of this refund.
     pub async fn read(&self, key: &Key) -> Result<Option<Row>> {
-        self.metrics.measure(Work::Read, self.read_by(&self.pool, key)).await
+        self.measure(Work::Read, self.read_by(&self.pool, key)).await
     }
 
     pub(super) async fn read_by<'c>(
@@ -70,7 +70,7 @@ impl Ledger {
 
     /// All refunds of this payment, by every name that is known of it.
     pub async fn of_payment(&self, payment: &Payment) -> Result<Vec<Row>> {
-        self.metrics.measure(Work::Read, self.of_payment_on(&self.pool, payment)).await
+        self.measure(Work::Read, self.of_payment_on(&self.pool, payment)).await
     }
 
     pub(super) async fn of_payment_by(
@@ -118,7 +118,7 @@ impl Ledger {
         let doubts = sqlx::query_as(self.sql(DOUBTS)).bind(millis(window)).bind(millis(patience));
         let doubts = doubts.fetch_one(&self.pool);
         let (in_doubt, processing, oldest, persons, disputed): (i64, i64, i64, i64, i64) =
-            self.metrics.measure(Work::Doubts, doubts).await?;
+            self.measure(Work::Doubts, doubts).await?;
         let oldest = Duration::from_millis(u64::try_from(oldest).unwrap_or_default());
         Ok(Doubts { in_doubt, processing, oldest, persons, disputed })
     }
@@ -127,7 +127,7 @@ impl Ledger {
     /// caller's for `hold`: no other replica gets them in that time. A row that is due later
     /// than `latest` from now is due: the clock went back.
     pub async fn take_due(&self, limit: i64, hold: Duration, latest: Duration) -> Result<Vec<Row>> {
-        self.metrics.measure(Work::TakeDue, self.try_take_due(limit, hold, latest)).await
+        self.measure(Work::TakeDue, self.try_take_due(limit, hold, latest)).await
     }
 
     async fn try_take_due(&self, limit: i64, hold: Duration, latest: Duration) -> Result<Vec<Row>> {
