@@ -197,11 +197,7 @@ pub(crate) fn because(why: &str) -> Doubt {
 
 /// The payment of a refund, when a look found these names of it.
 pub(crate) fn payment(refund: &Refund, names: &PaymentNames) -> Payment {
-    Payment {
-        app_id: refund.app_id.clone(),
-        asked: refund.original.clone(),
-        found: names.clone(),
-    }
+    Payment { app_id: refund.app_id.clone(), asked: refund.original.clone(), found: names.clone() }
 }
 
 /// What is seen before a claim, where Sunmi has neither the number nor the payment.

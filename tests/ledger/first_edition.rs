@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, SqlSafeStr};
-use sunmi_trade::ledger::{
-    Access, Claim, Content, Key, Ledger, PaymentThen, Row, Settled, State,
-};
+use sunmi_trade::ledger::{Access, Claim, Content, Key, Ledger, PaymentThen, Row, Settled, State};
 use sunmi_trade::trade::{Refund, TradeState};
 
 use crate::bench::{

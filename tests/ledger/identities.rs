@@ -86,12 +86,11 @@ async fn a_ledger_moves_to_another_upstream_by_a_persons_word_alone() {
             let moved = Ledger::open(&bench.location, "sunmi", Access::Serve).await.unwrap();
             assert_eq!(moved.identity().await.unwrap().rows, 1);
             // Who did it, and why, is kept.
-            let kept: String = sqlx::query_scalar(
-                "SELECT value FROM ledger_facts WHERE name LIKE 'rehomed at %'",
-            )
-            .fetch_one(&mut bench.beside().await)
-            .await
-            .unwrap();
+            let kept: String =
+                sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name LIKE 'rehomed at %'")
+                    .fetch_one(&mut bench.beside().await)
+                    .await
+                    .unwrap();
             let expected = format!("from {UPSTREAM} to sunmi by Zoë: {}", person().reason);
             assert_eq!(kept, expected);
         })

@@ -140,9 +140,8 @@ async fn what_changed_since_it_was_seen_is_looked_at_again(bench: &Bench) {
         let payment = format!("{}-{}", from.name(), to.name());
         let first = refund_of(&payment, &format!("{payment}-1"));
         bring(&ledger, &first, from).await;
-        let second = acknowledging(refund_of(&payment, &format!("{payment}-2")), &[
-            first.order_id.as_str(),
-        ]);
+        let second =
+            acknowledging(refund_of(&payment, &format!("{payment}-2")), &[first.order_id.as_str()]);
         let seen = looked(&ledger, &second).await;
         match (from, to) {
             (State::NotApplied, State::Claimed) => drop(bring(&ledger, &first, to).await),

@@ -21,10 +21,8 @@ pub(crate) struct Database {
 impl Database {
     /// A new one. Without a server the test is skipped, aloud: then this is `None`.
     pub(crate) async fn new() -> Option<Self> {
-        let database = Self {
-            server: shared()?,
-            name: format!("test_{}", Uuid::new_v4().simple()),
-        };
+        let database =
+            Self { server: shared()?, name: format!("test_{}", Uuid::new_v4().simple()) };
         database.command(&format!("CREATE DATABASE {}", database.name)).await;
         Some(database)
     }

@@ -215,9 +215,7 @@ impl Event {
             }
             Self::Refused => ledger.refuse(key, seen.epoch, &why, false).await.unwrap(),
             Self::GivenBack => ledger.give_back(key, id, "a test").await.unwrap(),
-            Self::Doubtful => {
-                ledger.doubt(key, seen.epoch, &why, Said::default()).await.unwrap()
-            }
+            Self::Doubtful => ledger.doubt(key, seen.epoch, &why, Said::default()).await.unwrap(),
             Self::LeaseOver => ledger.expire(key, seen.epoch).await.unwrap(),
             Self::JudgedNotApplied => ledger.judge_not_applied(seen, WINDOW).await.unwrap(),
             Self::Told => ledger.tell(key, seen.epoch).await.unwrap(),
