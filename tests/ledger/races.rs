@@ -6,13 +6,13 @@ use sunmi_trade::trade::{Refund, TradeState};
 
 use crate::bench::{Bench, Kind, answer, ask, bring, claim, fresh, on, refund, refund_of, row};
 
-/// Waits until a statement of this database waits for a lock.
-async fn somebody_waits(beside: &mut AnyConnection) {
+/// Waits until so many statements of this database wait for a lock.
+async fn wait_for(count: i64, beside: &mut AnyConnection) {
     let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
         AND wait_event_type = 'Lock'";
     loop {
         let waiting = sqlx::query(waits).fetch_one(&mut *beside).await.unwrap();
-        if waiting.get::<i64, _>(0) > 0 {
+        if waiting.get::<i64, _>(0) >= count {
             return;
         }
         tokio::task::yield_now().await;
@@ -34,7 +34,7 @@ async fn two_changes_of_a_row_at_once_have_two_numbers() {
         let (key, done) = (Key::of(&refund), answer(&refund, TradeState::Succeeded));
         let clone = ledger.clone();
         let second = tokio::spawn(async move { clone.settle(&key, &done).await.unwrap() });
-        somebody_waits(&mut aside).await;
+        wait_for(1, &mut aside).await;
         first.commit().await.unwrap();
         assert_eq!(second.await.unwrap(), Settled::Written);
         assert_eq!(row(&ledger, &refund).await.change, before.change + 2);
@@ -42,29 +42,19 @@ async fn two_changes_of_a_row_at_once_have_two_numbers() {
     .await;
 }
 
-const CLAIMS: usize = 40;
-
-/// How many of these claims are fresh, made at once. All others find one in their way.
-async fn claims(ledger: &Ledger, asked: impl Fn(usize) -> Refund) -> usize {
-    let tasks: Vec<_> = (0..CLAIMS)
-        .map(|at| {
-            let (ledger, refund) = (ledger.clone(), asked(at));
-            tokio::spawn(async move {
-                loop {
-                    match ask(&ledger, &refund).await {
-                        Claim::Changed => {}
-                        Claim::InFlight(_) => return false,
-                        claim => return fresh(claim).epoch == 1,
-                    }
-                }
-            })
-        })
-        .collect();
-    let mut open = 0;
-    for task in tasks {
-        open += usize::from(task.await.unwrap());
-    }
-    open
+/// What becomes of these claims, each of which waits until all do.
+async fn all_wait(ledger: &Ledger, bench: &Bench, asked: [Refund; 2]) -> [Claim; 2] {
+    let (mut holder, mut aside) = (bench.beside().await, bench.beside().await);
+    let mut holder = holder.begin().await.unwrap();
+    sqlx::query("LOCK TABLE refunds IN SHARE MODE").execute(&mut *holder).await.unwrap();
+    let claims = asked.map(|refund| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ask(&ledger, &refund).await })
+    });
+    wait_for(2, &mut aside).await;
+    holder.commit().await.unwrap();
+    let [first, second] = claims;
+    [first.await.unwrap(), second.await.unwrap()]
 }
 
 /// The database's default, and a pooler that forgets what was set on a connection.
@@ -88,9 +78,13 @@ async fn a_claim_sees_what_was_committed_while_it_waited_whatever_the_default_is
         let mut aside = bench.beside().await;
         sqlx::raw_sql(REPEATABLE_READ).execute(&mut aside).await.unwrap();
         let ledger = bench.ledger().await;
-        // Each connection of the pool writes something, and forgets what was set on it.
-        assert_eq!(claims(&ledger, |at| refund(&format!("R{at}"))).await, CLAIMS);
-        assert_eq!(claims(&ledger, |at| refund_of("P", &format!("S{at}"))).await, 1);
+        // A connection that has written something has forgotten what was set on it: soon all have.
+        for payment in (0..12).map(|at| format!("P{at}")) {
+            let asked = ["R", "S"].map(|name| refund_of(&payment, &format!("{name}-{payment}")));
+            let claims = all_wait(&ledger, bench, asked).await;
+            let open = claims.iter().filter(|claim| matches!(claim, Claim::Fresh(..))).count();
+            assert_eq!(open, 1, "{payment}: {claims:?}");
+        }
     })
     .await;
 }
