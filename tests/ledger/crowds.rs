@@ -28,7 +28,10 @@ async fn crowd(ledgers: [&Ledger; 2], asked: impl Fn(usize) -> Refund) -> [usize
                 loop {
                     match ask(&ledger, &refund).await {
                         Claim::Changed => {}
-                        claim => return claim,
+                        claim @ (Claim::Fresh(..)
+                        | Claim::Known(_)
+                        | Claim::Differs(_)
+                        | Claim::InFlight(_)) => return claim,
                     }
                 }
             })

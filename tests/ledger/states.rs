@@ -203,7 +203,12 @@ impl Event {
                 let settled = ledger.settle(key, &done).await.unwrap();
                 let otherwise = match at {
                     At::Succeeded => Settled::Already,
-                    _ => Settled::Otherwise,
+                    At::Claimed
+                    | At::InDoubt
+                    | At::Processing
+                    | At::Failed
+                    | At::Untold
+                    | At::Told => Settled::Otherwise,
                 };
                 return assert_eq!(settled, if moves { Settled::Written } else { otherwise });
             }
