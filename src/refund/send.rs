@@ -6,7 +6,7 @@ use super::judgement::refusal::{Belief, believe_refusal, is_explained};
 use super::judgement::reply::{self, Verdict};
 use super::{Begun, Refunds};
 use crate::deadline::Deadline;
-use crate::error::{BoxError, Chain, Error, Fault};
+use crate::error::{BoxError, Chain, Error, Fault, Violation};
 use crate::ledger::{Doubt, Key, Pending, Row, Said, Settled};
 use crate::permit::Permit;
 use crate::sunmi::{Answered, Connection, Place};
@@ -37,6 +37,8 @@ struct Sent {
     deadline: Deadline,
     begun: Begun,
     attempts: u32,
+    /// The fields of the request that Sunmi blames for a refusal.
+    blamed: Vec<Violation>,
 }
 
 impl Sent {
@@ -64,7 +66,8 @@ impl Refunds {
             Err(error) => error.context().attempts.unwrap_or_default(),
         };
         let verdict = reply::judge(&refund, answer, &self.rules.refused_codes);
-        let sent = Sent { refund, id, row, turn, deadline, begun, attempts };
+        let blamed = Vec::new();
+        let sent = Sent { refund, id, row, turn, deadline, begun, attempts, blamed };
         match verdict {
             Verdict::Succeeded(refunded) => self.record_success(sent, refunded).await,
             Verdict::Processing(refunded) => self.record_acceptance(sent, refunded).await,
@@ -166,6 +169,7 @@ impl Refunds {
             }
         }
         let doubt = refusal(&error, explained);
+        let sent = Sent { blamed: error.context().violations.clone(), ..sent };
         self.doubt(sent, error.into_refund_outcome_unknown(), (doubt, None)).await
     }
 
@@ -224,10 +228,12 @@ impl Refunds {
         sent: Sent,
         doubt: Option<Error>,
     ) -> Result<Answered<Refunded>, Error> {
-        let Sent { row, turn, deadline, begun, attempts, .. } = sent;
+        let Sent { row, turn, deadline, begun, attempts, blamed, .. } = sent;
         drop(turn);
-        let unknown =
-            |error: BoxError| doubt.unwrap_or_else(|| Error::refund_outcome_unknown(error));
+        let unknown = |error: BoxError| {
+            let error = doubt.unwrap_or_else(|| Error::refund_outcome_unknown(error));
+            error.with(|context| context.attempts = Some(attempts))
+        };
         let row = match self.ledger.read(&row.key).await {
             Ok(Some(row)) => row,
             Ok(None) => return Err(unknown("its row is gone".into())),
@@ -238,7 +244,10 @@ impl Refunds {
             Err(other) if other.fault() == Fault::RefundOutcomeUnknown => {
                 Err(unknown(other.into()))
             }
-            Err(other) => Err(other.with(|context| context.attempts = Some(attempts))),
+            Err(other) => Err(other.with(|context| {
+                context.attempts = Some(attempts);
+                context.violations = blamed;
+            })),
         }
     }
 
