@@ -24,7 +24,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A refund is not looked for in this last part of its caller's time, so that the answer with
 /// what led to the doubt is there before the time is over.
-pub(super) const LAST_WORD: Duration = Duration::from_millis(30);
+pub(super) const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// How long after its lease a claim may be taken for ended by this process's own clock.
 pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(5);
