@@ -5,11 +5,14 @@ use sunmi_trade::api::pb;
 
 use crate::upstream::{Answer, answer_json};
 
+/// The device of queries: not that of refunds, so that they are told from looks for these.
+pub(crate) const QUERYING: &str = "M0";
+
 /// A query by the shop's number.
 pub(crate) fn query(order_id: &str) -> pb::QueryRequest {
     pb::QueryRequest {
         app_id: String::new(),
-        msn: "M1".to_owned(),
+        msn: QUERYING.to_owned(),
         order: Some(pb::query_request::Order::OrderId(order_id.to_owned())),
     }
 }
@@ -23,6 +26,7 @@ pub(crate) fn refund(order_id: &str) -> pb::RefundRequest {
         original: Some(pb::refund_request::Original::OriOrderId("P1".to_owned())),
         order_id: order_id.to_owned(),
         business_id: "B1".to_owned(),
+        acknowledged_open_order_ids: Vec::new(),
     }
 }
 

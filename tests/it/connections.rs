@@ -89,7 +89,7 @@ async fn a_connection_that_takes_too_long_to_be_made_sent_nothing() {
     let failure = query(&server, calls::query("O1")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", ""));
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", "NOT_APPLIED"));
+    assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", "NOT_ATTEMPTED"));
     assert_eq!(failure.attempts(), Some(2));
 }
 
@@ -106,7 +106,7 @@ async fn without_tls_on_the_other_side_nothing_was_sent() {
     let env = [("SUNMI_TRADE__UPSTREAM__BASE_URL", base_url.as_str())];
     let server = Server::start(&with(patient_after_connecting(address), &env)).await;
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", "NOT_APPLIED"));
+    assert_eq!(failure.verdict(), (Unavailable, "UPSTREAM_UNREACHABLE", "NOT_ATTEMPTED"));
 }
 
 /// An outage is not multiplied: the budget of retries runs out.

@@ -98,14 +98,19 @@ async fn what_is_in_doubt_or_not_finished_is_measured_until_it_is_found_out() {
     upstream.next(REFUND, calls::code("S03", "")).next(REFUND, calls::code("D01", ""));
     refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
     assert_eq!(doubts(&server).await, (1, 0));
-    refund(&server, calls::refund("R2")).await.unwrap();
+    // Of another payment, for which it does not wait.
+    let second = || pb::RefundRequest {
+        original: Some(pb::refund_request::Original::OriOrderId("P2".to_owned())),
+        ..calls::refund("R2")
+    };
+    refund(&server, second()).await.unwrap();
     assert_eq!(doubts(&server).await, (1, 1));
     until(&server, OLDEST, |seconds| seconds >= 2).await;
     upstream.finds("R1", calls::refunded());
     refund(&server, calls::refund("R1")).await.unwrap();
     assert_eq!(doubts(&server).await, (0, 1));
     upstream.finds("R2", calls::refunded());
-    refund(&server, calls::refund("R2")).await.unwrap();
+    refund(&server, second()).await.unwrap();
     assert_eq!((doubts(&server).await, measure(&server, OLDEST).await), ((0, 0), 0));
 }
 

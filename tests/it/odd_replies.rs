@@ -105,14 +105,14 @@ async fn what_a_swipe_query_does_not_understand_is_handed_on_raw() {
 async fn a_refund_that_is_known_to_have_happened_keeps_what_is_not_understood() {
     let upstream = Upstream::start().await;
     let data = json!({
-        "amount": 100, "orderType": 1, "state": 5, "platform": "jdpay", "payTime": "soon", "x": 1
+        "amount": 100, "orderType": 1, "state": 3, "platform": "jdpay", "payTime": "soon", "x": 1
     });
     upstream.next(REFUND, success(&data));
     let server = Server::start(&settings(upstream.address)).await;
     let expected = pb::RefundResponse {
         amount_minor: Some(100),
         order_type: pb::OrderType::Refund.into(),
-        state: pb::TradeState::Failed.into(),
+        state: pb::TradeState::Succeeded.into(),
         evidence: pb::RefundEvidence::Reply.into(),
         unrecognized: map(&[("payTime", "soon"), ("platform", "jdpay"), ("x", "1")]),
         ..pb::RefundResponse::default()

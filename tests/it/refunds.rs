@@ -58,13 +58,13 @@ async fn a_refusal_that_a_second_execution_would_get_is_no_refusal_if_the_refund
 }
 
 #[tokio::test]
-async fn it_is_a_refusal_if_the_refund_is_not_found() {
+async fn it_is_a_refusal_if_two_looks_do_not_find_the_refund() {
     let (upstream, answer) = looked_for(calls::not_found()).await;
     let failure = answer.unwrap_err();
     let expected = (Code::FailedPrecondition, "REFUND_AMOUNT_WRONG", "NOT_APPLIED");
     assert_eq!(failure.verdict(), expected);
     assert_eq!(failure.sunmi_code.as_deref(), Some("E22"));
-    assert_eq!(upstream.take_paths(), [REFUND, QUERY]);
+    assert_eq!(upstream.take_paths(), [REFUND, QUERY, QUERY]);
 }
 
 #[tokio::test]
@@ -79,7 +79,6 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         success(&json!({"orderType": "1", "state": "3"})),
         success(&json!({"amount": "1e2", "orderType": "1", "state": "3"})),
         code("E05", ""),
-        code("X99", ""),
         Answer::BytesThenReset(vec![]),
         Answer::Silence,
     ];
@@ -95,6 +94,15 @@ async fn it_is_in_doubt_if_something_else_is_found_or_there_is_no_answer() {
         upstream.assert_sent("R1", 1, &name);
     })
     .await;
+}
+
+/// Nothing contradicts it, and there is no total to ask for.
+#[tokio::test]
+async fn it_is_a_refusal_if_sunmi_does_not_find_refunds_by_number() {
+    let (upstream, answer) = looked_for(code("X99", "")).await;
+    let expected = (Code::FailedPrecondition, "REFUND_AMOUNT_WRONG", "NOT_APPLIED");
+    assert_eq!(answer.unwrap_err().verdict(), expected);
+    assert_eq!(upstream.take_paths(), [REFUND, QUERY, QUERY]);
 }
 
 #[tokio::test]
@@ -186,6 +194,9 @@ async fn a_refund_that_happened_is_never_said_not_to_have() {
     let found = refund(&server, calls::refund("R-found")).await.unwrap();
     assert_eq!(found.evidence(), pb::RefundEvidence::Query);
     sandbox.spoil(spoilt(Endpoint::Refund, 1, Spoilt::Reset));
+    // The looks before it are answered, those after it are not.
+    let looks = spoilt(Endpoint::Query, 2, Spoilt::Normal);
+    sandbox.spoil(looks);
     sandbox.spoil(spoilt(Endpoint::Query, u32::MAX, Spoilt::Code("S03".to_owned())));
     let failure = refund_within(&server, calls::refund("R-lost"), BRIEF).await.unwrap_err();
     assert_eq!(failure.verdict(), IN_DOUBT);

@@ -19,6 +19,12 @@ async fn start() -> (Upstream, Server) {
     (upstream, server)
 }
 
+/// A refund of another payment.
+fn of_payment(payment: &str, number: &str) -> pb::RefundRequest {
+    let original = Some(Original::OriOrderId(payment.to_owned()));
+    pb::RefundRequest { original, ..calls::refund(number) }
+}
+
 #[tokio::test]
 async fn what_is_settled_is_answered_from_the_ledger_word_for_word() {
     let (upstream, server) = start().await;
@@ -27,7 +33,7 @@ async fn what_is_settled_is_answered_from_the_ledger_word_for_word() {
         upstream.next(REFUND, success(&data));
         let first = refund(&server, calls::refund(number)).await.unwrap();
         assert!(!first.replayed);
-        assert_eq!(upstream.take_paths(), [REFUND]);
+        upstream.assert_sent(number, 1, state);
         for _ in 0..2 {
             let again = refund(&server, calls::refund(number)).await.unwrap();
             assert_eq!(again, pb::RefundResponse { replayed: true, ..first.clone() });
@@ -88,56 +94,67 @@ async fn a_number_of_a_refund_with_other_content_is_refused_and_the_differences_
 }
 
 #[tokio::test]
-async fn a_number_that_was_refused_may_be_used_again_with_corrected_content() {
+async fn a_number_that_was_refused_stands_for_its_content_and_may_be_used_again_for_that_alone() {
     let (upstream, server) = start().await;
     upstream.next(REFUND, code("E22", "退款金额有误")).next(REFUND, calls::accepted());
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
     let expected = (Code::FailedPrecondition, "REFUND_AMOUNT_WRONG", "NOT_APPLIED");
     assert_eq!(failure.verdict(), expected);
-    assert_eq!(upstream.take_paths(), [REFUND, QUERY]);
+    assert_eq!(upstream.take_paths(), [REFUND, QUERY, QUERY]);
 
-    let corrected = pb::RefundRequest { amount_minor: 50, ..calls::refund("R1") };
-    let refunded = refund(&server, corrected.clone()).await.unwrap();
+    for (request, fields) in changed("R1") {
+        let failure = refund(&server, request).await.unwrap_err();
+        assert_eq!(
+            (failure.reason.as_str(), failure.fields()),
+            ("REFUND_ORDER_ID_REUSED", fields.to_vec())
+        );
+    }
+    assert_eq!(upstream.take_paths(), [""; 0]);
+    // Its caller was told, so a repeat is a new attempt, with a look of its own.
+    let refunded = refund(&server, calls::refund("R1")).await.unwrap();
     assert_eq!((refunded.evidence(), refunded.replayed), (RefundEvidence::Reply, false));
-    assert_eq!(upstream.only().form["amount"], "50");
-    // Now it stands for the corrected refund.
-    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    assert_eq!(failure.fields(), ["amount_minor"]);
-    assert!(refund(&server, corrected).await.unwrap().replayed);
-    assert_eq!(upstream.take_paths(), [REFUND]);
+    assert_eq!(upstream.take_paths(), [QUERY, REFUND]);
 }
 
-/// A failed refund that is found may be what Sunmi kept of an earlier attempt, beside the
-/// refund of a later one.
+/// A failed refund that is found may be what a proxy's copy of the request left, beside the
+/// refund itself: alone it settles nothing before the window is over.
 #[tokio::test]
-async fn a_failed_refund_that_is_found_settles_a_first_attempt_and_no_later_one() {
+async fn a_failed_refund_that_is_found_settles_nothing_by_itself() {
     let failed = success(&json!({"amount": "100", "orderType": "1", "state": "5"}));
     // The answer to the attempt that is looked for: lost, or a refusal that has to be
     // looked into.
     for answer in [Answer::BytesThenReset(vec![]), code("E22", "退款金额有误")] {
         let (upstream, server) = start().await;
-        upstream.finds("first", failed.clone()).finds("second", failed.clone());
-        upstream.next(REFUND, answer.clone());
-        let found = refund(&server, calls::refund("first")).await.unwrap();
-        assert_eq!((found.state(), found.evidence()), (TradeState::Failed, RefundEvidence::Query));
-
-        upstream.next(REFUND, code("E20", "")).next(REFUND, answer);
-        let failure = refund(&server, calls::refund("second")).await.unwrap_err();
-        assert_eq!(failure.outcome.as_deref(), Some("NOT_APPLIED"));
+        upstream.finds("R1", failed.clone()).next(REFUND, answer);
         for _ in 0..2 {
-            let failure = refund_within(&server, calls::refund("second"), BRIEF).await.unwrap_err();
+            let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
             assert_eq!(failure.verdict(), IN_DOUBT);
         }
-        assert_eq!(upstream.sends(), 3);
-        // Not so a refund that succeeded: whichever attempt it is of, the money moved.
-        upstream.finds("second", calls::refunded());
-        let found = refund(&server, calls::refund("second")).await.unwrap();
+        assert_eq!(upstream.sends(), 1);
+        // Not so a refund that succeeded: the number was free, so the money moved.
+        upstream.finds("R1", calls::refunded());
+        let found = refund(&server, calls::refund("R1")).await.unwrap();
         assert_eq!((found.state(), found.replayed), (TradeState::Succeeded, true));
     }
 }
 
+/// What is under the number after a refusal may be of the attempt that was refused.
 #[tokio::test]
-async fn a_failure_in_the_answer_itself_settles_any_attempt() {
+async fn a_refund_that_appears_under_a_refused_number_is_not_sent_again() {
+    let (upstream, server) = start().await;
+    upstream.next(REFUND, code("E20", ""));
+    let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
+    assert_eq!(failure.outcome.as_deref(), Some("NOT_APPLIED"));
+    upstream.finds("R1", success(&json!({"amount": "100", "orderType": "1", "state": "5"})));
+    let failure = refund_within(&server, calls::refund("R1"), BRIEF).await.unwrap_err();
+    assert_eq!((failure.verdict(), upstream.sends()), (IN_DOUBT, 1));
+    upstream.finds("R1", calls::refunded());
+    let found = refund(&server, calls::refund("R1")).await.unwrap();
+    assert_eq!((found.state(), upstream.sends()), (TradeState::Succeeded, 1));
+}
+
+#[tokio::test]
+async fn a_failure_in_the_answer_itself_settles_any_attempt_once_looks_bear_it_out() {
     let (upstream, server) = start().await;
     let failed = success(&json!({"amount": "100", "orderType": "1", "state": "5"}));
     upstream.next(REFUND, code("E20", "")).next(REFUND, failed);
@@ -147,7 +164,9 @@ async fn a_failure_in_the_answer_itself_settles_any_attempt() {
         assert_eq!((told.state(), told.replayed), (TradeState::Failed, replayed));
         assert_eq!(told.evidence(), RefundEvidence::Reply);
     }
-    assert_eq!(upstream.take_paths(), [REFUND, REFUND]);
+    // Two looks after each, and the one before the second attempt.
+    let attempt = [REFUND, QUERY, QUERY];
+    assert_eq!(upstream.take_paths(), [&attempt[..], &[QUERY], &attempt].concat());
 }
 
 #[tokio::test]
@@ -184,7 +203,7 @@ async fn to_join_a_refund_or_to_repeat_it_needs_no_place() {
     let first = tokio::spawn(async move { settle(client.refund(calls::refund("held"))).await });
     upstream.has_seen(2).await;
 
-    let failure = refund(&server, calls::refund("other")).await.unwrap_err();
+    let failure = refund(&server, of_payment("P2", "other")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::ResourceExhausted, "OVERLOADED", "NOT_ATTEMPTED"));
     assert!(refund(&server, calls::refund("done")).await.unwrap().replayed);
     // It waits for the one under way, and looks for nothing meanwhile.
@@ -213,7 +232,7 @@ async fn a_refund_that_is_looked_for_takes_nobody_elses_place() {
     upstream.has_seen(2).await;
 
     upstream.next(REFUND, calls::refunded());
-    let refunded = refund(&server, calls::refund("R2")).await.unwrap();
+    let refunded = refund(&server, of_payment("P2", "R2")).await.unwrap();
     assert!(!refunded.replayed);
     doubtful.abort();
 }

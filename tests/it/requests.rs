@@ -42,7 +42,7 @@ fn verified(seen: Seen, path: &str, app_key: &str) -> Form {
 }
 
 fn form_of(pairs: &[(&str, &str)]) -> Form {
-    let common = [("app_id", APP_ID), ("charset", "utf8"), ("msn", "M1")];
+    let common = [("app_id", APP_ID), ("charset", "utf8")];
     let pairs = common.iter().chain(pairs);
     pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -58,7 +58,10 @@ async fn a_query_is_sent_with_the_number_that_it_names() {
         let (upstream, server) = start().await;
         let request = pb::QueryRequest { order: Some(order), ..calls::query("") };
         query(&server, request).await.unwrap();
-        assert_eq!(verified(upstream.only(), QUERY, APP_KEY), form_of(&[(name, "A1")]));
+        assert_eq!(
+            verified(upstream.only(), QUERY, APP_KEY),
+            form_of(&[("msn", calls::QUERYING), (name, "A1")])
+        );
     }
 }
 
@@ -73,8 +76,8 @@ async fn a_refund_is_sent_with_the_original_that_it_names() {
         let (upstream, server) = start().await;
         let request = pb::RefundRequest { original: Some(original), ..calls::refund("R1") };
         refund(&server, request).await.unwrap();
-        let expected =
-            form_of(&[(name, "A1"), ("amount", "100"), ("orderId", "R1"), ("businessId", "B1")]);
+        let of_refund = [("msn", "M1"), ("amount", "100"), ("orderId", "R1"), ("businessId", "B1")];
+        let expected = form_of(&[&[(name, "A1")], &of_refund[..]].concat());
         assert_eq!(verified(upstream.only(), REFUND, APP_KEY), expected);
     }
 }
@@ -101,7 +104,8 @@ async fn a_swipe_query_is_sent_with_what_it_names_and_nothing_empty() {
             ..calls::swipe_query(order_id)
         };
         swipe_query(&server, request).await.unwrap();
-        assert_eq!(verified(upstream.only(), SWIPE_QUERY, APP_KEY), form_of(expected));
+        let expected = form_of(&[&[("msn", "M1")], expected].concat());
+        assert_eq!(verified(upstream.only(), SWIPE_QUERY, APP_KEY), expected);
     }
 }
 
@@ -120,6 +124,7 @@ async fn every_character_of_an_identifier_arrives_and_verifies() {
         original: Some(Original::OriMisId(all.clone())),
         order_id: all.clone(),
         business_id: all.clone(),
+        acknowledged_open_order_ids: Vec::new(),
     };
     refund(&server, request).await.unwrap();
     let mut form = verified(upstream.only(), REFUND, "k&=+% ey");
@@ -144,6 +149,7 @@ fn any_identifiers_arrive_as_they_were_given_and_verify() {
             original: Some(Original::OriOrderId(original.clone())),
             order_id: order_id.clone(),
             business_id: business_id.clone(),
+            acknowledged_open_order_ids: Vec::new(),
         };
         // A server for each: one that is told the same number again does not send it again.
         let (upstream, server) = runtime.block_on(start());

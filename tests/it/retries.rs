@@ -104,7 +104,7 @@ async fn a_retry_after_beyond_the_deadline_ends_the_call_and_is_handed_on() {
     let server = Server::start(&settings(upstream.address)).await;
     let throttled = reply("429 X", &[("retry-after", "60")], br#"{"code":"R03","msg":""}"#);
     upstream.next(QUERY, http("503 X", &[("retry-after", "60")]));
-    upstream.next(QUERY, Answer::Bytes(throttled.clone())).next(REFUND, Answer::Bytes(throttled));
+    upstream.next(QUERY, Answer::Bytes(throttled));
     let minute = Some(Duration::from_secs(60));
 
     let failure = query(&server, calls::query("O1")).await.unwrap_err();
@@ -113,11 +113,14 @@ async fn a_retry_after_beyond_the_deadline_ends_the_call_and_is_handed_on() {
     let failure = query(&server, calls::query("O1")).await.unwrap_err();
     assert_eq!(failure.verdict(), (Code::ResourceExhausted, "TOO_MANY_REQUESTS", ""));
     assert_eq!((failure.attempts(), failure.retry_delay), (Some(1), minute));
+    // A look before a refund is a read like any other: the refund is not begun.
+    let throttled = reply("429 X", &[("retry-after", "60")], br#"{"code":"R03","msg":""}"#);
+    upstream.finds_before("R1", Answer::Bytes(throttled));
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    let expected = (Code::ResourceExhausted, "TOO_MANY_REQUESTS", "NOT_APPLIED");
+    let expected = (Code::ResourceExhausted, "TOO_MANY_REQUESTS", "NOT_ATTEMPTED");
     assert_eq!(failure.verdict(), expected);
     assert_eq!((failure.attempts(), failure.retry_delay), (Some(1), minute));
-    assert_eq!(upstream.take_paths(), [QUERY, QUERY, REFUND]);
+    assert_eq!(upstream.take_paths(), [QUERY, QUERY]);
 }
 
 #[tokio::test]
@@ -151,11 +154,12 @@ async fn a_refund_that_was_refused_for_its_haste_is_not_sent_again_by_itself() {
     let upstream = Upstream::start().await;
     let server = Server::start(&settings(upstream.address)).await;
     upstream.next(REFUND, calls::code("R03", "请求太频繁")).always(REFUND, calls::refunded());
+    upstream.always(QUERY, calls::not_found());
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
     let expected = (Code::ResourceExhausted, "TOO_MANY_REQUESTS", "NOT_APPLIED");
     assert_eq!(failure.verdict(), expected);
     assert_eq!(failure.attempts(), Some(1));
-    assert_eq!(upstream.take_paths(), [REFUND]);
+    assert_eq!(upstream.take_paths(), [REFUND, QUERY, QUERY]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use sunmi_trade::sandbox::http::Sandbox;
 use tokio::net::TcpListener;
 
 use crate::server::{Server, query, refund, settings, swipe_query, with};
-use crate::upstream::{QUERY, REFUND, SWIPE_QUERY, Upstream, answer_json};
+use crate::upstream::{REFUND, SWIPE_QUERY, Upstream, answer_json};
 
 const QUERY_REPLY: &str = include_str!("../fixtures/query.json");
 const REFUND_REPLY: &str = include_str!("../fixtures/refund.json");
@@ -35,6 +35,7 @@ fn sample_refund() -> pb::RefundRequest {
         original: Some(Original::OriOrderId("1489834523642384".to_owned())),
         order_id: "sda1212".to_owned(),
         business_id: "453975342343".to_owned(),
+        acknowledged_open_order_ids: Vec::new(),
     }
 }
 
@@ -138,7 +139,7 @@ async fn assert_samples_come_back(server: &Server) {
 async fn the_documents_replies_come_back_typed_when_served_byte_for_byte() {
     let upstream = Upstream::start().await;
     upstream
-        .next(QUERY, answer_json(QUERY_REPLY))
+        .finds_before("40000734324823473432", answer_json(QUERY_REPLY))
         .next(REFUND, answer_json(REFUND_REPLY))
         .next(SWIPE_QUERY, answer_json(SWIPE_QUERY_REPLY));
     let server = Server::start(&sample_settings(upstream.address)).await;

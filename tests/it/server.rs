@@ -47,6 +47,7 @@ pub(crate) fn settings(upstream: SocketAddr) -> Sources {
         ("SUNMI_TRADE__RETRY__BASE_DELAY", "1ms"),
         ("SUNMI_TRADE__SHUTDOWN__DELAY", "0s"),
         ("SUNMI_TRADE__REFUND__LEDGER", "memory"),
+        ("SUNMI_TRADE__REFUND__LAG", "0s"),
     ];
     with(Sources::default(), &env)
 }

@@ -88,10 +88,12 @@ async fn two_keys_that_are_both_rejected_are_a_rejection_after_two_attempts() {
         assert_eq!(signers(&upstream), posts(&[(QUERY, "old key"), (QUERY, "new key")]));
         upstream.take_paths();
     }
+    // The looks before a refund find that out: it is not begun.
+    upstream.finds_before("R1", rejected());
     let failure = refund(&server, calls::refund("R1")).await.unwrap_err();
-    assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", "NOT_APPLIED"));
-    assert_eq!(failure.attempts(), Some(1));
-    assert_eq!(signers(&upstream), posts(&[(REFUND, "old key")]));
+    assert_eq!(failure.verdict(), (Code::Internal, "SIGNATURE_REJECTED", "NOT_ATTEMPTED"));
+    assert_eq!(failure.attempts(), Some(2));
+    assert_eq!(upstream.sends(), 0);
 }
 
 /// A gateway that fails has not looked at the signature.

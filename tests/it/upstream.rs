@@ -1,4 +1,8 @@
 //! Sunmi as a script: what it answers, byte for byte, and what it was asked.
+//!
+//! The looks that the server makes before it sends a refund are kept apart: they find nothing
+//! unless a test says otherwise, use up nothing that is scripted, and are not among the requests
+//! that tests count. [`Upstream::everything`] has them, too.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -9,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
+use crate::calls::{self, QUERYING};
 use crate::form::{self, Form};
 use crate::server::GUARD;
 
@@ -59,8 +64,12 @@ struct State {
     once: HashMap<&'static str, VecDeque<Answer>>,
     /// To queries by this number.
     found: HashMap<String, Answer>,
+    /// To looks by this number before a refund is sent under it.
+    found_before: HashMap<String, Answer>,
     always: HashMap<&'static str, Answer>,
     seen: Vec<Seen>,
+    /// The same, and the looks before refunds, in the order in which they came.
+    everything: Vec<Seen>,
     /// The numbers of all refunds so far.
     refunds: HashSet<String>,
 }
@@ -127,7 +136,18 @@ impl Upstream {
         self
     }
 
-    /// Every request so far, in order.
+    /// Answers so when this number is looked for before a refund is sent under it.
+    pub(crate) fn finds_before(&self, number: &str, answer: Answer) -> &Self {
+        self.state.lock().unwrap().found_before.insert(number.to_owned(), answer);
+        self
+    }
+
+    /// Every request so far, looks before refunds and all, in order. Not forgotten by others.
+    pub(crate) fn everything(&self) -> Vec<Seen> {
+        self.state.lock().unwrap().everything.clone()
+    }
+
+    /// Every request so far, in order, but for looks before refunds.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.lock().unwrap().seen.clone()
     }
@@ -192,6 +212,10 @@ impl Upstream {
     /// Notes a request, and says what to do with it.
     fn enter(&self, seen: Seen) -> Answer {
         let mut state = self.state.lock().unwrap();
+        state.everything.push(seen.clone());
+        if let Some(number) = state.looked_for_before(&seen) {
+            return state.before(number);
+        }
         if seen.path == REFUND {
             state.refunds.insert(seen.form["orderId"].clone());
         }
@@ -205,6 +229,22 @@ impl Upstream {
         answer.unwrap_or_else(|| {
             Answer::Bytes(reply("418 I'm a teapot", &[], b"the test scripted no answer to this"))
         })
+    }
+}
+
+impl State {
+    /// The number that is looked for, if this is a look at a refund that was not sent, or at a
+    /// payment. Queries of the tests' own are known by their device.
+    fn looked_for_before<'a>(&self, seen: &'a Seen) -> Option<&'a String> {
+        let own = seen.form.get("msn").is_some_and(|msn| msn == QUERYING);
+        let number = ["misId", "orderId", "platformId"].iter().find_map(|it| seen.form.get(*it));
+        number.filter(|number| seen.path == QUERY && !own && !self.refunds.contains(*number))
+    }
+
+    fn before(&self, number: &str) -> Answer {
+        let payment = self.found.get(number).filter(|_| number.starts_with('P'));
+        let found = self.found_before.get(number).or(payment);
+        found.cloned().unwrap_or_else(calls::not_found)
     }
 }
 

@@ -3,6 +3,8 @@
 use sunmi_trade::api::pb;
 use tonic::Request;
 
+use crate::sunmi::QUERYING;
+
 /// Enough of a configuration to call Sunmi.
 pub(crate) const PLAIN: &str = r#"
 [refund]
@@ -16,7 +18,7 @@ app_key = "0123456789abcdef0123456789abcdef"
 pub(crate) fn query(order: &str) -> pb::QueryRequest {
     pb::QueryRequest {
         app_id: "app-1".to_owned(),
-        msn: "V206D88-MSNX".to_owned(),
+        msn: QUERYING.to_owned(),
         order: Some(pb::query_request::Order::OrderId(order.to_owned())),
     }
 }
@@ -30,6 +32,7 @@ pub(crate) fn refund(order: &str) -> pb::RefundRequest {
         original: Some(pb::refund_request::Original::OriMisId("PAYMENT-PAYX".to_owned())),
         order_id: order.to_owned(),
         business_id: "BUSINESS-BUSX".to_owned(),
+        acknowledged_open_order_ids: Vec::new(),
     }
 }
 

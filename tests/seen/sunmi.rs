@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+/// The device of queries: not that of refunds, so that they are told from looks for these.
+pub(crate) const QUERYING: &str = "V206D89-MSNX";
+
 /// Ways to answer that show what was sent, or break off. An order is named for one.
 pub(crate) const ODD: [&str; 21] = [
     "ECHO-MSG",
@@ -49,6 +52,8 @@ struct Seen {
     /// Heads of requests, as they came.
     heads: Vec<String>,
     signatures: BTreeSet<String>,
+    /// The numbers of all refunds.
+    refunds: BTreeSet<String>,
     /// How often each order was asked for.
     counts: BTreeMap<String, usize>,
 }
@@ -100,11 +105,19 @@ impl Sunmi {
     fn answer(&self, head: &str, body: &str) -> Option<Vec<u8>> {
         let form: BTreeMap<String, String> =
             form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-        let order = form["orderId"].as_str();
+        let order = form.get("orderId").map_or("", String::as_str);
         let count = {
             let mut seen = self.seen.lock().unwrap();
             seen.heads.push(head.to_owned());
             seen.signatures.insert(form["sign"].clone());
+            if head.contains("/refund ") {
+                seen.refunds.insert(order.to_owned());
+            } else if head.contains("/query ") && form["msn"] != QUERYING {
+                // A look at a payment, or at a refund that was not sent, finds nothing.
+                if !seen.refunds.contains(order) {
+                    return Some(told(&json!({"code": "E19", "msg": "x"})));
+                }
+            }
             let count = seen.counts.entry(order.to_owned()).or_default();
             *count += 1;
             *count
