@@ -16,6 +16,8 @@ mod failure;
 mod form;
 mod frames;
 mod raw;
+#[path = "../ledger/scratch.rs"]
+mod scratch;
 mod server;
 mod upstream;
 
@@ -32,6 +34,7 @@ mod own_connections;
 mod refunds;
 mod repeats;
 mod resolution;
+mod executions;
 mod commit;
 mod measures;
 mod two_keys;
