@@ -121,6 +121,8 @@ type Result<T> = std::result::Result<T, LedgerError>;
 pub struct Ledger {
     pool: AnyPool,
     dialect: Dialect,
+    /// Whether it outlives its connections.
+    is_on_disk: bool,
     clock: Clock,
     /// Told of each row that this process changes.
     changes: broadcast::Sender<Key>,

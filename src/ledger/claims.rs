@@ -115,7 +115,15 @@ impl Ledger {
         // SQLite takes its lock at once: a transaction that reads first could not write later,
         // if the command line wrote meanwhile.
         Ok(match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Sqlite => match self.pool.begin_with("BEGIN IMMEDIATE").await {
+                // The last transaction could neither be committed nor, by the driver's count, be
+                // ended: the disk was full, say. A new connection has none of that.
+                Err(sqlx::Error::InvalidSavePointStatement) if self.is_on_disk => {
+                    self.pool.acquire().await?.close().await?;
+                    self.pool.begin_with("BEGIN IMMEDIATE").await?
+                }
+                begun => begun?,
+            },
             // What other claims committed while this one waits for its turn has to be seen, whatever
             // a pooler made of this server's settings.
             Dialect::Postgres => {

@@ -199,7 +199,8 @@ impl Ledger {
         };
         let (changes, _) = broadcast::channel(CHANGES_TOLD);
         let metrics = LedgerMetrics::default();
-        Ok(Self { pool, dialect, clock, changes, metrics, _lock: lock })
+        let is_on_disk = !matches!(location, Location::Memory);
+        Ok(Self { pool, dialect, is_on_disk, clock, changes, metrics, _lock: lock })
     }
 }
 

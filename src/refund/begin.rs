@@ -15,7 +15,7 @@ use super::{Begun, PaymentKey, Refunds, reused, reused_as, unavailable};
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault};
 use crate::ledger::{
-    Claim, ClaimRequest, Doubt, Durability, Key, Looked, PaymentThen, Row, blocking,
+    Claim, ClaimRequest, Doubt, Durability, Key, Looked, PaymentThen, Row, State, blocking,
 };
 use crate::sunmi::{Answered, Connection, Place};
 use crate::trade::{Identifier, Payment, PaymentNames, Refund, Refunded};
@@ -53,6 +53,15 @@ impl Refunds {
         #[cfg(feature = "unguarded-ledger")]
         if std::hint::black_box(true) {
             return self.send_unguarded(refund, deadline).await;
+        }
+        // Whoever asks while nobody was told yet asks what happened, however many ask at once.
+        let key = Key::of(&refund);
+        if let Some(row) = self.ledger.read(&key).await.map_err(unavailable)?
+            && row.state == State::NotApplied
+            && !row.told
+        {
+            self.recall(&refund, &begun).await?;
+            return self.follow(row, Sender::Another, (deadline, &begun)).await;
         }
         let mut names = PaymentNames::default();
         loop {
@@ -260,7 +269,7 @@ fn looked(seen: &Seen, before: Option<&Before>, unseen: Duration) -> Looked {
         epoch: seen.row.as_ref().map_or(0, |row| row.epoch),
         rows: rows.map(|row| (row.key.clone(), row.change)).collect(),
         absent: before.is_some_and(|before| before.number == NumberSeen::Absent),
-        payment: before.map_or(PaymentThen::NotLooked, |before| payment_then(before.payment)),
+        payment: before.map_or(PaymentThen::NotLooked, |before| payment_then(&before.payment)),
         names: before.map_or_else(|| seen.names.clone(), |before| before.names.or(&seen.names)),
         unseen,
     }

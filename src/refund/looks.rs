@@ -34,7 +34,7 @@ impl Refunds {
             self.client.connect(deadline),
         )
         .await;
-        let number_seen = match seen::number(refund.amount, &number) {
+        let number_seen = match seen::number(&refund.into(), &number) {
             Some(seen) => seen,
             None => return Err(unread(number)),
         };
@@ -82,7 +82,7 @@ impl Refunds {
         deadline: Deadline,
     ) -> Result<(NumberSeen, Option<Trade>), Error> {
         let look = self.client.query(&query, deadline).await;
-        match seen::number(refund.amount, &look) {
+        match seen::number(&refund.into(), &look) {
             Some(seen) => Ok((seen, look.ok().map(|it| it.value))),
             None => Err(unread(look)),
         }
@@ -106,7 +106,7 @@ impl Refunds {
 }
 
 /// What a look before the send is for the claim: a baseline, if the payment was found.
-pub(super) fn payment_then(seen: PaymentSeen) -> PaymentThen {
+pub(super) fn payment_then(seen: &PaymentSeen) -> PaymentThen {
     match seen {
         PaymentSeen::NotFound => PaymentThen::NotFound,
         PaymentSeen::NotShown => PaymentThen::NotShown,

@@ -4,7 +4,7 @@
 use super::Refunds;
 use super::judgement::outcome::{Case, Conclusion, conclude, wants_total};
 use super::judgement::refusal::{Belief, believe_failure, believe_refusal};
-use super::judgement::seen::{self, NumberSeen};
+use super::judgement::seen::{self, Asked, NumberSeen};
 use super::judgement::total::{self, Other, Total};
 use crate::clock::BootTime;
 use crate::deadline::Deadline;
@@ -75,6 +75,11 @@ impl Refunds {
         deadline: Deadline,
     ) -> Result<(NumberSeen, Option<Trade>), BoxError> {
         let by_number = self.look_at_number(refund, deadline).await?;
+        if !is_ours(row, by_number.1.as_ref())
+            && self.is_of_another(row, by_number.1.as_ref()).await?
+        {
+            return Ok((NumberSeen::Unclear, None));
+        }
         if !matches!(by_number.0, NumberSeen::Absent | NumberSeen::Unanswered) {
             return Ok(by_number);
         }
@@ -85,6 +90,16 @@ impl Refunds {
             }
         }
         Ok(by_number)
+    }
+
+    /// Whether what was found carries the number of another refund that the ledger knows: then it
+    /// is the answer to another query. An unknown number may be Sunmi's own.
+    async fn is_of_another(&self, row: &Row, found: Option<&Trade>) -> Result<bool, BoxError> {
+        let Some(number) = found.and_then(|found| found.order_id.as_deref()) else {
+            return Ok(false);
+        };
+        let known = self.ledger.of_number(number).await?;
+        Ok(known.iter().any(|other| other.key != row.key))
     }
 
     /// What is under the number, and what the payment's total says, if there was a baseline.
@@ -117,7 +132,8 @@ impl Refunds {
         let others: Vec<Row> = rows.into_iter().filter(|other| other.key != row.key).collect();
         let facts: Vec<Other> =
             others.iter().map(|other| self.other(row, other, asked_at)).collect();
-        let weighed = total::weigh(&row.evidence.payment, payment, &facts, refund.amount);
+        let then = (&row.evidence.payment, &row.evidence.names);
+        let weighed = total::weigh(then, &payment, &facts, refund.amount);
         if weighed != Total::Excludes {
             return Ok(weighed);
         }
@@ -163,7 +179,8 @@ impl Refunds {
         };
         let look = self.client.query(&query, deadline).await;
         let shown = look.as_ref().ok().and_then(|found| found.value.amount);
-        seen::number(other.amount.or(shown).unwrap_or_default(), &look)
+        let amount = other.amount.or(shown).unwrap_or_default();
+        seen::number(&Asked { amount, original: &other.original }, &look)
     }
 
     /// Whether what Sunmi answered to the refund is borne out by now, and recorded.

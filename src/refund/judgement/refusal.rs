@@ -15,10 +15,10 @@ use crate::trade::TradeState;
 /// | E22 | what was refunded, by Sunmi's total or by the ledger, leaves less than the amount |
 /// | D04, E20, T01 | the payment had ended |
 /// | E19 | the payment was not found |
-/// | T13 | the amount is less than the payment's |
 /// | any other | nothing |
 ///
-/// A refund in processing explains nothing: it may have failed by then.
+/// A refund in processing explains nothing: it may have failed by then. Nor does a partial amount
+/// explain T13: of two copies of one request the first may have been executed before.
 pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> bool {
     let base = match payment {
         PaymentThen::Found(base) => Some(base),
@@ -27,8 +27,6 @@ pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> 
     if fault == Fault::RefundAmountWrong {
         let left = base.and_then(|it| it.amount?.checked_sub(it.total.max(it.refunded)));
         left.is_some_and(|left| left < amount)
-    } else if fault == Fault::SameDayPartialRefundNotSupported {
-        base.and_then(|it| it.amount).is_some_and(|all| amount < all)
     } else if fault == Fault::OrderNotFound {
         *payment == PaymentThen::NotFound
     } else {

@@ -2,7 +2,7 @@
 
 use crate::error::{Accepted, Error, Fault};
 use crate::sunmi::Answered;
-use crate::trade::{OrderRef, OrderType, Trade, TradeState};
+use crate::trade::{OrderRef, OrderType, PaymentNames, Refund, Trade, TradeState};
 
 /// What a query by a refund's number shows.
 ///
@@ -10,7 +10,7 @@ use crate::trade::{OrderRef, OrderType, Trade, TradeState};
 /// |---|---|
 /// | E19 | absent |
 /// | a refund of the amount | a refund, in its state |
-/// | no type or no amount that can be read | unclear |
+/// | no type or no amount that can be read, or another original | unclear |
 /// | a payment, or another amount | another order |
 /// | another code of Sunmi's, success without data | unanswered |
 /// | D01 without data: it is being processed, whatever it is | cannot be read |
@@ -53,7 +53,7 @@ impl Course {
 }
 
 /// What a query for a payment shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PaymentSeen {
     /// There is no such payment: face payments may not be found by query.
     NotFound,
@@ -64,7 +64,7 @@ pub(crate) enum PaymentSeen {
 }
 
 /// What is seen of a payment. Amounts are in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PaymentFacts {
     /// The total refunded of it.
     pub(crate) total: Option<i64>,
@@ -72,12 +72,29 @@ pub(crate) struct PaymentFacts {
     pub(crate) state: TradeState,
     /// Its amount.
     pub(crate) amount: Option<i64>,
+    /// Its names.
+    pub(crate) names: PaymentNames,
 }
 
 type Look = Result<Answered<Trade>, Error>;
 
-/// What a look by the number of a refund of this amount shows; `None` if it cannot be read.
-pub(crate) fn number(amount: i64, look: &Look) -> Option<NumberSeen> {
+/// The refund that a look by its number is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// How much, in minor units.
+    pub(crate) amount: i64,
+    /// The payment, by the name that the request gave.
+    pub(crate) original: &'a OrderRef,
+}
+
+impl<'a> From<&'a Refund> for Asked<'a> {
+    fn from(refund: &'a Refund) -> Self {
+        Self { amount: refund.amount, original: &refund.original }
+    }
+}
+
+/// What a look by the number of this refund shows; `None` if it cannot be read.
+pub(crate) fn number(refund: &Asked<'_>, look: &Look) -> Option<NumberSeen> {
     let found = match look {
         Ok(found) => &found.value,
         Err(error) if error.fault() == Fault::OrderNotFound => return Some(NumberSeen::Absent),
@@ -86,7 +103,8 @@ pub(crate) fn number(amount: i64, look: &Look) -> Option<NumberSeen> {
     Some(match (found.order_type, found.amount) {
         (None, None) if found.state == Some(TradeState::Processing) => return None,
         (Some(OrderType::Payment), _) => NumberSeen::Other,
-        (_, Some(other)) if other != amount => NumberSeen::Other,
+        (_, Some(other)) if other != refund.amount => NumberSeen::Other,
+        _ if names_another_original(refund, found) => NumberSeen::Unclear,
         (Some(OrderType::Refund), Some(_)) => NumberSeen::Refund(Course::of(found.state)),
         (None, _) | (_, None) => NumberSeen::Unclear,
     })
@@ -104,11 +122,26 @@ pub(crate) fn payment(asked: &OrderRef, look: &Look) -> Option<PaymentSeen> {
         return None;
     }
     Some(match (found.order_type, found.state) {
-        (Some(OrderType::Payment), Some(state)) => {
-            PaymentSeen::Found(PaymentFacts { total: found.refunded, state, amount: found.amount })
-        }
+        (Some(OrderType::Payment), Some(state)) => PaymentSeen::Found(PaymentFacts {
+            total: found.refunded,
+            state,
+            amount: found.amount,
+            names: PaymentNames::from(found),
+        }),
         (Some(OrderType::Payment | OrderType::Refund) | None, _) => PaymentSeen::NotShown,
     })
+}
+
+/// Whether what was found names another payment as its original. The document has no such field
+/// in the answer to a query, but what is there is not to be passed over.
+fn names_another_original(refund: &Asked<'_>, found: &Trade) -> bool {
+    let (field, asked) = match refund.original {
+        OrderRef::MisId(id) => ("oriMisId", id),
+        OrderRef::OrderId(id) => ("oriOrderId", id),
+        OrderRef::PlatformId(id) => ("oriPlatformId", id),
+    };
+    let named = found.unrecognized.get(field).filter(|name| !name.is_empty());
+    named.is_some_and(|name| name != asked.as_str())
 }
 
 /// Whether what was found does not name another order than the one asked for.

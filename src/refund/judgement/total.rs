@@ -1,7 +1,8 @@
 //! Whether a payment's total shows that a refund is not in it.
 
-use super::seen::{Course, NumberSeen, PaymentSeen};
+use super::seen::{Course, NumberSeen, PaymentFacts, PaymentSeen};
 use crate::ledger::{Baseline, PaymentThen};
+use crate::trade::PaymentNames;
 
 /// What the payment's total says of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,18 @@ pub(crate) struct Other {
 /// baseline and have not succeeded in that claim: it does if `B - D <= T < B + L + amount - D`.
 ///
 /// A total below `B - D` shows that something was returned, which could hide this refund.
-pub(crate) fn weigh(then: &PaymentThen, now: PaymentSeen, others: &[Other], amount: i64) -> Total {
+pub(crate) fn weigh(
+    (then, known): (&PaymentThen, &PaymentNames),
+    now: &PaymentSeen,
+    others: &[Other],
+    amount: i64,
+) -> Total {
     match (then, now) {
         (PaymentThen::Found(base), PaymentSeen::Found(now)) if now.state != base.state => {
             Total::Silent("the payment's state is not what it was before the send")
+        }
+        (PaymentThen::Found(base), PaymentSeen::Found(now)) if !is_it(base, known, now) => {
+            Total::Silent("what is found of the payment now is not what was found before the send")
         }
         (PaymentThen::Found(base), PaymentSeen::Found(now)) => match now.total {
             Some(total) => weigh_sums(base, total, others, amount),
@@ -69,6 +78,22 @@ pub(crate) fn weigh(then: &PaymentThen, now: PaymentSeen, others: &[Other], amou
             Total::Silent("the payment was not found before the send")
         }
     }
+}
+
+/// Whether what is found now is the payment of the baseline: its amount is what it was, no name
+/// differs from what is known, and where any name is known one is there.
+fn is_it(base: &Baseline, known: &PaymentNames, now: &PaymentFacts) -> bool {
+    let pairs = [
+        (&known.platform_id, &now.names.platform_id),
+        (&known.order_id, &now.names.order_id),
+        (&known.mis_id, &now.names.mis_id),
+    ];
+    let differs = pairs.iter().any(|(known, now)| {
+        known.as_ref().zip(now.as_ref()).is_some_and(|(known, now)| known != now)
+    });
+    let named = pairs.iter().any(|(known, now)| known.is_some() && now.is_some());
+    let nameless = pairs.iter().all(|(known, _)| known.is_none());
+    base.amount == now.amount && !differs && (named || nameless)
 }
 
 fn weigh_sums(base: &Baseline, total: i64, others: &[Other], amount: i64) -> Total {

@@ -66,7 +66,7 @@ async fn a_refusal_of_an_earlier_claim_is_not_believed_of_what_was_found_since()
     let looks = AtomicUsize::new(0);
     let bench = Bench::new(move |path, form| {
         if path.ends_with("refund") {
-            return Some(code("T13"));
+            return Some(code("S04"));
         }
         Some(match form.get("orderId") {
             Some(_) if looks.fetch_add(1, Ordering::SeqCst) == 2 => found("R1", 10, "1"),
@@ -76,7 +76,7 @@ async fn a_refusal_of_an_earlier_claim_is_not_believed_of_what_was_found_since()
     })
     .await;
     let asked = refund("R1", 10);
-    let refused = Err((Fault::SameDayPartialRefundNotSupported, RefundOutcome::NotApplied));
+    let refused = Err((Fault::PaymentChannelNotOpened, RefundOutcome::NotApplied));
     assert_eq!(told(&bench, &asked).await, refused);
     for _ in 0..3 {
         let unknown = Err((Fault::RefundOutcomeUnknown, RefundOutcome::Unknown));

@@ -31,7 +31,7 @@ fn a_refusal_is_explained_by_what_was_seen_before_the_send_alone() {
         (OrderNotFound, PaymentThen::NotShown, 10, false),
         (OrderNotFound, PaymentThen::NotLooked, 10, false),
         (OrderNotFound, paid(0, 0), 10, false),
-        (SameDayPartialRefundNotSupported, paid(0, 0), 99, true),
+        (SameDayPartialRefundNotSupported, paid(0, 0), 99, false),
         (SameDayPartialRefundNotSupported, paid(0, 0), 100, false),
         (SameDayPartialRefundNotSupported, PaymentThen::NotFound, 99, false),
         (TooManyRequests, ended(), 10, false),

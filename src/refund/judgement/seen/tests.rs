@@ -7,6 +7,12 @@ fn look(trade: Trade) -> Look {
     Ok(Answered { value: trade, attempts: 1 })
 }
 
+/// What a look shows for a refund of 10 of the payment that the shop calls P1.
+fn shown(look: &Look) -> Option<NumberSeen> {
+    let original = OrderRef::OrderId(Identifier::parse("P1".to_owned()).unwrap());
+    number(&Asked { amount: 10, original: &original }, look)
+}
+
 fn refund(amount: i64, state: TradeState) -> Trade {
     Trade {
         order_type: Some(OrderType::Refund),
@@ -35,10 +41,13 @@ fn a_number_shows_a_refund_of_the_amount_or_something_less() {
         (Trade::default(), NumberSeen::Unclear),
     ];
     for (trade, expected) in table {
-        assert_eq!(number(10, &look(trade.clone())), Some(expected), "{trade:?}");
+        assert_eq!(shown(&look(trade.clone())), Some(expected), "{trade:?}");
     }
+    let others =
+        Trade { unrecognized: [("oriOrderId".to_owned(), "P2".to_owned())].into(), ..this() };
+    assert_eq!(shown(&look(others)), Some(NumberSeen::Unclear));
     let under_way = Trade { state: Some(TradeState::Processing), ..Trade::default() };
-    assert_eq!(number(10, &look(under_way)), None);
+    assert_eq!(shown(&look(under_way)), None);
 }
 
 #[test]
@@ -52,22 +61,34 @@ fn a_payment_is_found_only_under_the_name_that_was_asked_for() {
         refunded: Some(7),
         ..Trade::default()
     };
-    let facts = PaymentFacts { total: Some(7), state: TradeState::Succeeded, amount: Some(100) };
-    let found = Some(PaymentSeen::Found(facts));
+    let facts = PaymentFacts {
+        total: Some(7),
+        state: TradeState::Succeeded,
+        amount: Some(100),
+        names: PaymentNames::default(),
+    };
+    let found = |trade: &Trade| {
+        let names = PaymentNames::from(trade);
+        PaymentSeen::Found(PaymentFacts { names, ..facts.clone() })
+    };
     let (order, register, platform) =
         (OrderRef::OrderId(id("1")), OrderRef::MisId(id("1")), OrderRef::PlatformId(id("1")));
     let table = [
-        (&order, paid(), found),
-        (&order, Trade { order_id: some("1"), ..paid() }, found),
+        (&order, paid(), Some(true)),
+        (&order, Trade { order_id: some("1"), ..paid() }, Some(true)),
         (&order, Trade { order_id: some("2"), ..paid() }, None),
-        (&order, Trade { mis_id: some("2"), platform_id: some("2"), ..paid() }, found),
+        (&order, Trade { mis_id: some("2"), platform_id: some("2"), ..paid() }, Some(true)),
         (&register, Trade { mis_id: some("2"), ..paid() }, None),
         (&platform, Trade { platform_id: some("2"), ..paid() }, None),
-        (&order, refund(100, TradeState::Succeeded), Some(PaymentSeen::NotShown)),
-        (&order, Trade { order_type: None, ..paid() }, Some(PaymentSeen::NotShown)),
-        (&order, Trade { state: None, ..paid() }, Some(PaymentSeen::NotShown)),
+        (&order, refund(100, TradeState::Succeeded), Some(false)),
+        (&order, Trade { order_type: None, ..paid() }, Some(false)),
+        (&order, Trade { state: None, ..paid() }, Some(false)),
     ];
     for (asked, trade, expected) in table {
+        let expected = expected.map(|is_found| match is_found {
+            true => found(&trade),
+            false => PaymentSeen::NotShown,
+        });
         assert_eq!(payment(asked, &look(trade.clone())), expected, "{asked:?} {trade:?}");
     }
 }
@@ -81,12 +102,12 @@ fn a_look_that_fails_says_something_only_if_sunmi_answered_of_the_order() {
     });
     for (code, fault) in by_sunmi.chain([("X99", Fault::SunmiCodeUnrecognized)]) {
         let unread = ["20000", "S03", "F04", "R03", "E05", "R02"].contains(&code);
-        let shown = match code {
+        let answered = match code {
             "E19" => NumberSeen::Absent,
             _ => NumberSeen::Unanswered,
         };
-        let expected = Some(shown).filter(|_| !unread);
-        assert_eq!(number(10, &Err(Error::new(fault))), expected, "{code}");
+        let expected = Some(answered).filter(|_| !unread);
+        assert_eq!(shown(&Err(Error::new(fault))), expected, "{code}");
     }
     for fault in [
         Fault::UpstreamUnreachable,
@@ -100,15 +121,15 @@ fn a_look_that_fails_says_something_only_if_sunmi_answered_of_the_order() {
         Fault::Overloaded,
         Fault::Internal,
     ] {
-        assert_eq!(number(10, &Err(Error::new(fault))), None, "{fault:?}");
+        assert_eq!(shown(&Err(Error::new(fault))), None, "{fault:?}");
     }
     let accepted = |how| {
         let error = Error::new(Fault::UpstreamReplyUnreadable);
         Err(error.with(|context| context.accepted = Some(how)))
     };
-    let without_data = number(10, &accepted(Accepted::WithoutData));
+    let without_data = shown(&accepted(Accepted::WithoutData));
     assert_eq!(without_data, Some(NumberSeen::Unanswered));
-    assert_eq!(number(10, &accepted(Accepted::Unusable)), None);
+    assert_eq!(shown(&accepted(Accepted::Unusable)), None);
 }
 
 proptest! {
@@ -122,8 +143,8 @@ proptest! {
         amount in proptest::option::of(9i64..12),
     ) {
         let trade = Trade { order_type, amount, ..refund(10, TradeState::Succeeded) };
-        let shown = number(10, &look(trade));
+        let seen = shown(&look(trade));
         let is_it = order_type == Some(OrderType::Refund) && amount == Some(10);
-        prop_assert_eq!(matches!(shown, Some(NumberSeen::Refund(_))), is_it);
+        prop_assert_eq!(matches!(seen, Some(NumberSeen::Refund(_))), is_it);
     }
 }

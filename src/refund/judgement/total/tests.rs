@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::seen::PaymentFacts;
 use super::*;
 use crate::ledger::OpenThen;
-use crate::trade::TradeState;
+use crate::trade::{PaymentNames, TradeState};
 
 fn base(total: i64) -> Baseline {
     Baseline {
@@ -17,9 +17,17 @@ fn base(total: i64) -> Baseline {
 }
 
 fn now(total: i64) -> PaymentSeen {
-    let facts =
-        PaymentFacts { total: Some(total), state: TradeState::Succeeded, amount: Some(1_000) };
-    PaymentSeen::Found(facts)
+    PaymentSeen::Found(facts(Some(total)))
+}
+
+fn facts(total: Option<i64>) -> PaymentFacts {
+    let names = PaymentNames::default();
+    PaymentFacts { total, state: TradeState::Succeeded, amount: Some(1_000), names }
+}
+
+/// What the total now says of a refund of this amount, of a payment without names.
+fn weighed(then: &PaymentThen, now: &PaymentSeen, others: &[Other], amount: i64) -> Total {
+    weigh((then, &PaymentNames::default()), now, others, amount)
 }
 
 /// Another refund of 10, claimed since, that succeeded and has been at rest for long.
@@ -94,19 +102,19 @@ fn a_refund_of_10_is_excluded_by_a_total_that_leaves_no_room_for_it() {
         ("the most there can be", base(i64::MAX), i64::MAX, none, true),
     ];
     for (what, base, total, others, excludes) in table {
-        let weighed = weigh(&PaymentThen::Found(base.clone()), now(*total), others, 10);
-        assert_eq!(weighed == Total::Excludes, *excludes, "{what}: {weighed:?}");
+        let total = weighed(&PaymentThen::Found(base.clone()), &now(*total), others, 10);
+        assert_eq!(total == Total::Excludes, *excludes, "{what}");
     }
 }
 
 #[test]
 fn a_payment_that_is_not_as_it_was_says_nothing() {
-    let facts = |state, total| PaymentSeen::Found(PaymentFacts { total, state, amount: None });
+    let found_as = |state, total| PaymentSeen::Found(PaymentFacts { state, ..facts(total) });
     let found = || PaymentThen::Found(base(0));
     let table = [
-        (found(), facts(TradeState::Succeeded, Some(0)), "excludes"),
-        (found(), facts(TradeState::Succeeded, None), "silent"),
-        (found(), facts(TradeState::Ended, Some(0)), "silent"),
+        (found(), found_as(TradeState::Succeeded, Some(0)), "excludes"),
+        (found(), found_as(TradeState::Succeeded, None), "silent"),
+        (found(), found_as(TradeState::Ended, Some(0)), "silent"),
         (found(), PaymentSeen::NotFound, "silent"),
         (found(), PaymentSeen::NotShown, "silent"),
         (PaymentThen::NotLooked, now(0), "silent"),
@@ -118,13 +126,38 @@ fn a_payment_that_is_not_as_it_was_says_nothing() {
         (PaymentThen::NotShown, now(0), "silent"),
     ];
     for (then, now, expected) in table {
-        let word = match weigh(&then, now, &[], 10) {
+        let word = match weighed(&then, &now, &[], 10) {
             Total::NotAsked => "not asked",
             Total::Excludes => "excludes",
             Total::PaymentUnfindable => "unfindable",
             Total::Silent(_) => "silent",
         };
         assert_eq!(word, expected, "{then:?} {now:?}");
+    }
+}
+
+/// An answer about another payment has another total.
+#[test]
+fn a_total_counts_only_if_it_is_of_the_payment_that_was_found_before() {
+    let some = |name: &str| Some(name.to_owned());
+    let known = PaymentNames { platform_id: some("X"), order_id: None, mis_id: some("1") };
+    let of = |platform_id, mis_id, amount| {
+        let names = PaymentNames { platform_id, order_id: some("P"), mis_id };
+        PaymentSeen::Found(PaymentFacts { names, amount, ..facts(Some(0)) })
+    };
+    let table = [
+        (of(some("X"), some("1"), Some(1_000)), true),
+        (of(some("X"), None, Some(1_000)), true),
+        (of(None, some("1"), Some(1_000)), true),
+        (of(some("Y"), some("1"), Some(1_000)), false),
+        (of(some("X"), some("2"), Some(1_000)), false),
+        (of(None, None, Some(1_000)), false),
+        (of(some("X"), some("1"), Some(999)), false),
+        (of(some("X"), some("1"), None), false),
+    ];
+    for (now, is_it) in table {
+        let total = weigh((&PaymentThen::Found(base(0)), &known), &now, &[], 10);
+        assert_eq!(total == Total::Excludes, is_it, "{now:?}");
     }
 }
 
@@ -215,8 +248,8 @@ proptest! {
     #[test]
     fn a_total_that_holds_the_refund_never_excludes_it(history in histories()) {
         let then = PaymentThen::Found(history.baseline());
-        let weighed = weigh(&then, now(history.total(true)), &history.others(), history.amount);
-        prop_assert_ne!(weighed, Total::Excludes, "{:?}", history);
+        let total = weighed(&then, &now(history.total(true)), &history.others(), history.amount);
+        prop_assert_ne!(total, Total::Excludes, "{:?}", history);
     }
 
     #[test]
@@ -225,6 +258,6 @@ proptest! {
         amount in 1i64..40,
     ) {
         let then = PaymentThen::Found(base(before));
-        prop_assert_eq!(weigh(&then, now(before), &[], amount), Total::Excludes);
+        prop_assert_eq!(weighed(&then, &now(before), &[], amount), Total::Excludes);
     }
 }
