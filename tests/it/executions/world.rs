@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::calls;
 use crate::scratch::Scratch;
-use crate::server::{GUARD, Server, settings, with};
+use crate::server::{GUARD, Server, query, settings, with};
 
 /// A server, its Sunmi and its ledger. The payment `P1` of 10,000 fen is there, `P2` too.
 pub(super) struct World {
@@ -41,6 +41,8 @@ impl World {
         sandbox.with_book(|book| book.add_payment("P1", 10_000, 0));
         sandbox.with_book(|book| book.add_payment("P2", 10_000, 0));
         let server = Server::start_with(config).await;
+        // Once it answers, its ledger is there.
+        query(&server, calls::query("P1")).await.unwrap();
         Self { sandbox, server, sources, folder }
     }
 
@@ -67,6 +69,17 @@ impl World {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         let row = sqlx::query(sql).fetch_one(&mut ledger).await.unwrap();
         row.try_get::<Option<String>, _>(0).unwrap().unwrap_or_default()
+    }
+
+    /// Where the ledger is.
+    pub(super) fn ledger_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("ledger.db")
+    }
+
+    /// The name of the upstream that the ledger belongs to.
+    pub(super) fn upstream(&self) -> String {
+        let config = config::load(&self.sources, false).expect("settings in order");
+        config.upstream_name().to_owned()
     }
 
     /// The state of a refund in the ledger.
