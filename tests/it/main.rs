@@ -35,6 +35,8 @@ mod refunds;
 mod repeats;
 mod resolution;
 mod executions;
+mod ordinary_day;
+mod believed;
 mod commit;
 mod measures;
 mod two_keys;
