@@ -270,6 +270,7 @@ async fn a_sunmi_that_is_down_for_a_while_leaves_nothing_to_persons() {
     let short = [
         ("SUNMI_TRADE__DEADLINES__DEFAULT", "3s"),
         ("SUNMI_TRADE__DEADLINES__MAX", "3s"),
+        ("SUNMI_TRADE__UPSTREAM__CONNECT_TIMEOUT", "1s"),
         ("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "2s"),
         ("SUNMI_TRADE__REFUND__CEILING", "4s"),
     ];
