@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sunmi_trade::deadline::Deadline;
-use sunmi_trade::error::{Chain, Error, Fault};
+use sunmi_trade::error::{Chain, Error, Fault, RefundOutcome};
 use sunmi_trade::ledger::Row;
 use sunmi_trade::refund::Begun;
 use sunmi_trade::sandbox::credential;
@@ -33,7 +33,7 @@ pub struct Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     Refunded(TradeState),
-    Failed(Fault),
+    Failed(Fault, RefundOutcome),
     /// Nothing: the caller hung up, or its server died.
     Nothing,
     /// The server's task panicked.
@@ -98,6 +98,8 @@ impl Callers {
                 original: row.original.clone(),
                 order_id: row.key.order_id.clone(),
                 business_id: id(&row.business_id),
+                app_id_named: true,
+                acknowledged: Box::default(),
                 caller: None,
             };
             let original = row.original.named().1.as_str();
@@ -239,7 +241,7 @@ fn told(answer: Result<Answered<Refunded>, Error>) -> Told {
     match answer {
         Ok(answer) => Told::Refunded(answer.value.trade.state.unwrap()),
         Err(error) if Chain(&error).to_string().contains("panicked") => Told::Panic,
-        Err(error) => Told::Failed(error.fault()),
+        Err(error) => Told::Failed(error.fault(), error.refund_outcome()),
     }
 }
 
@@ -261,6 +263,8 @@ fn content(rng: &mut Rng, number: &str, payments: usize) -> (Refund, String) {
         original,
         order_id: id(number),
         business_id: id("B1"),
+        app_id_named: true,
+        acknowledged: Box::default(),
         caller: None,
     };
     (refund, payment)

@@ -66,7 +66,7 @@ impl Left {
                 ensure(self.sends_before(call).next().is_some(), || "it was never sent".to_owned())
             }
             Told::Refunded(TradeState::Ended) => Err("no refund ends so".to_owned()),
-            Told::Failed(fault) => match fault.refund_outcome() {
+            Told::Failed(fault, outcome) => match outcome {
                 RefundOutcome::Unknown => Ok(()),
                 RefundOutcome::NotApplied => {
                     let moved = self.sends_before(call).any(|sent| self.moved_money(sent));
@@ -151,17 +151,17 @@ impl Left {
         let holds = match (row.state, told) {
             (State::Settled, Told::Refunded(state)) => row.outcome == Some(state),
             (State::NotApplied, Told::Refunded(TradeState::Succeeded)) => true,
-            (State::NotApplied, Told::Failed(Fault::OrderNotFound | Fault::RefundAmountWrong)) => {
+            (State::NotApplied, Told::Failed(_, RefundOutcome::NotApplied | RefundOutcome::NotAttempted)) => {
                 true
             }
             // Refused, and looked for: what was found may be of an earlier attempt.
-            (State::NotApplied, Told::Failed(Fault::RefundOutcomeUnknown)) => {
+            (State::NotApplied, Told::Failed(Fault::RefundOutcomeUnknown, _)) => {
                 self.shown(number).is_some_and(|it| it.state == "5")
             }
             (State::Processing, Told::Refunded(TradeState::Processing | TradeState::Created)) => {
                 true
             }
-            (State::InDoubt, Told::Failed(Fault::RefundOutcomeUnknown)) => true,
+            (State::InDoubt, Told::Failed(Fault::RefundOutcomeUnknown, _)) => true,
             _ => false,
         };
         ensure(holds, || format!("{number}: asked for again, it was told {told:?}: {row:?}"))

@@ -125,7 +125,7 @@ struct Sum {
 impl Sum {
     fn add(&mut self, Run { left, trace }: &Run) {
         let told = |outcome| {
-            let is = |told| matches!(told, Told::Failed(it) if it.refund_outcome() == outcome);
+            let is = |told| matches!(told, Told::Failed(_, it) if it == outcome);
             left.calls.iter().filter(|call| is(call.told)).count()
         };
         let rows = |state| left.rows.iter().filter(|row| row.state == state).count();

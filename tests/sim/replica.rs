@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use sunmi_trade::clock::BootClock;
 use sunmi_trade::ledger::{Clock, Ledger};
 use sunmi_trade::refund::Refunds;
 use sunmi_trade::retry::Policy;
@@ -166,6 +167,8 @@ impl Replica {
         let ledger = self.ledger.clone().by_clock(clock);
         let rules = self.world.options.rules();
         let refunds = Refunds::new(Arc::new(client), ledger, TaskTracker::new(), rules);
+        let boot = Arc::clone(&self.world);
+        let refunds = refunds.by_clock(BootClock::given(Arc::new(move || boot.now())));
         Process { life, refunds }
     }
 
