@@ -33,6 +33,7 @@ mod moves;
 mod open;
 mod reads;
 mod row;
+mod trouble;
 
 pub(crate) use claims::blocking;
 pub use claims::{Claim, ClaimRequest, Looked};
@@ -41,6 +42,7 @@ pub use facts::Identity;
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
 pub use row::{Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row};
+pub use trouble::{Moment, Trouble};
 
 /// The key of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -127,6 +129,8 @@ pub struct Ledger {
     /// Told of each row that this process changes.
     changes: broadcast::Sender<Key>,
     metrics: LedgerMetrics,
+    /// What goes wrong with its statements, in simulations.
+    trouble: Option<Trouble>,
     /// Held while this process lives, where only one process may serve from the ledger.
     _lock: Option<Arc<File>>,
 }
@@ -203,7 +207,10 @@ impl Ledger {
                 },
             }
         };
-        self.metrics.measure(work, in_time).await
+        self.meet(Moment::Before).await?;
+        let done = self.metrics.measure(work, in_time).await?;
+        self.meet(Moment::After).await?;
+        Ok(done)
     }
 
     /// Whether no statement is under way. Until then, time that is not the world's has to

@@ -200,7 +200,7 @@ impl Ledger {
         let (changes, _) = broadcast::channel(CHANGES_TOLD);
         let metrics = LedgerMetrics::default();
         let is_on_disk = !matches!(location, Location::Memory);
-        Ok(Self { pool, dialect, is_on_disk, clock, changes, metrics, _lock: lock })
+        Ok(Self { pool, dialect, is_on_disk, clock, changes, metrics, trouble: None, _lock: lock })
     }
 }
 

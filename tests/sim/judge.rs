@@ -151,9 +151,10 @@ impl Left {
         let holds = match (row.state, told) {
             (State::Settled, Told::Refunded(state)) => row.outcome == Some(state),
             (State::NotApplied, Told::Refunded(TradeState::Succeeded)) => true,
-            (State::NotApplied, Told::Failed(_, RefundOutcome::NotApplied | RefundOutcome::NotAttempted)) => {
-                true
-            }
+            (
+                State::NotApplied,
+                Told::Failed(_, RefundOutcome::NotApplied | RefundOutcome::NotAttempted),
+            ) => true,
             // Refused, and looked for: what was found may be of an earlier attempt.
             (State::NotApplied, Told::Failed(Fault::RefundOutcomeUnknown, _)) => {
                 self.shown(number).is_some_and(|it| it.state == "5")
