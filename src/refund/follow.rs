@@ -27,7 +27,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// How long after its lease a claim may be taken for ended by this process's own clock.
-pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(5);
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 impl Refunds {
     /// Follows a refund that was sent before until its outcome is known or the deadline is over.
@@ -69,13 +69,17 @@ impl Refunds {
         if row.state != State::Claimed {
             return Ok(row);
         }
-        let lease = self.rules.ceiling + LEASE_MARGIN;
         let seen_for = self.memory.age(&row, self.clock.now());
-        if row.lease_is_over() || seen_for >= lease {
+        if row.lease_is_over() || seen_for >= self.lease() {
             self.ledger.expire(key, row.epoch).await?;
             return self.ledger.row(key).await;
         }
         Ok(row)
+    }
+
+    /// How long a claim's lease is at most, by this process's own clock.
+    pub(super) fn lease(&self) -> Duration {
+        self.rules.ceiling + LEASE_MARGIN
     }
 
     /// The answer of a row at rest. That a refund was not applied is told only once the row says

@@ -1,6 +1,8 @@
 //! Finds out what became of a refund whose outcome is open, with two witnesses: the refund by its
 //! number, and the payment by its total.
 
+use std::time::Duration;
+
 use super::Refunds;
 use super::judgement::outcome::{Case, Conclusion, conclude, wants_total};
 use super::judgement::refusal::{Belief, believe_failure, believe_refusal};
@@ -59,11 +61,19 @@ impl Refunds {
         self.record(row, conclude(&case, number, total), found).await
     }
 
-    /// Whether the refund's window is over, by the ledger's clock and by this process's own since
-    /// it first saw the row so.
+    /// Whether the refund's window is over, by the ledger's clock and by this process's own.
     pub(super) fn is_past_window(&self, row: &Row) -> bool {
-        let (window, now) = (self.rules.settle_window, self.clock.now());
-        row.is_past(window) && self.memory.age(row, now) >= window
+        let window = self.rules.settle_window;
+        row.is_past(window) && self.seen_past_lease(row) >= window
+    }
+
+    /// For how long this process has seen the refund as it is, less a lease. By the ledger's clock
+    /// the window begins with the lease's end; where that clock stepped ahead, the lease may have
+    /// ended for it and go on for its owner. A window that is shorter than a lease, as where no
+    /// money moves, is waited for twice.
+    pub(super) fn seen_past_lease(&self, row: &Row) -> Duration {
+        let age = self.memory.age(row, self.clock.now());
+        age.saturating_sub(self.lease().min(self.rules.settle_window))
     }
 
     /// What is under the refund's number; if nothing is, under the names that Sunmi's own answer

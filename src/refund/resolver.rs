@@ -135,7 +135,7 @@ impl Refunds {
         if row.state == State::Processing {
             return Open { looks, waits: Waits::Sunmi };
         }
-        let age = self.memory.age(row, self.clock.now());
+        let age = self.seen_past_lease(row);
         let left = self.rules.settle_window.saturating_sub(age.min(row.since_lease()));
         let over = age.min(row.since_lease()).saturating_sub(self.rules.settle_window);
         let pending = row.doubt.as_ref().is_some_and(|doubt| doubt.pending.is_some());
