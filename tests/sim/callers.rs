@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -10,24 +11,30 @@ use sunmi_trade::deadline::Deadline;
 use sunmi_trade::error::{Chain, Error, Fault, RefundOutcome};
 use sunmi_trade::ledger::Row;
 use sunmi_trade::refund::Begun;
-use sunmi_trade::sandbox::credential;
 use sunmi_trade::sunmi::Answered;
-use sunmi_trade::trade::{Identifier, OrderRef, Refund, Refunded, TradeState};
+use sunmi_trade::trade::{Refund, Refunded, TradeState};
 
 use crate::options::CEILING;
-use crate::replica::{Process, Replica};
-use crate::rng::Rng;
+use crate::plans::{self, HangUp, Plan, id};
+use crate::process::Process;
+use crate::replica::Replica;
+use crate::sent::payment_named;
 use crate::world::World;
 
 /// A call and what it was answered.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// As it stands beside what it claims.
+    pub name: String,
     pub refund: Refund,
     /// Of which payment.
     pub payment: String,
     pub started: Duration,
     pub ended: Duration,
+    pub deadline: Duration,
     pub told: Told,
+    /// The number of another refund that was in the way.
+    pub open: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,29 +47,11 @@ pub enum Told {
     Panic,
 }
 
-/// How a caller behaves.
-#[derive(Clone, Debug)]
-struct Plan {
-    at: Duration,
-    refund: Refund,
-    payment: String,
-    replica: usize,
-    deadline: Duration,
-    hangs_up: Option<HangUp>,
-    /// How often it repeats at once when it is not told that money moved.
-    repeats: usize,
-}
-
-#[derive(Clone, Debug)]
-enum HangUp {
-    AfterPolls(usize),
-    After(Duration),
-}
-
 pub struct Callers {
     world: Arc<World>,
     replicas: Vec<Arc<Replica>>,
     calls: Mutex<Vec<Call>>,
+    named: AtomicUsize,
 }
 
 impl Callers {
@@ -71,12 +60,13 @@ impl Callers {
             world: Arc::clone(world),
             replicas: replicas.to_vec(),
             calls: Mutex::default(),
+            named: AtomicUsize::new(0),
         })
     }
 
     /// Starts all callers.
     pub fn start(self: &Arc<Self>) {
-        for plan in self.plans() {
+        for plan in plans::draw(&self.world, self.replicas.len()) {
             tokio::spawn(Arc::clone(self).call(plan));
         }
     }
@@ -90,84 +80,43 @@ impl Callers {
     pub async fn repeat(&self, rows: &[Row]) -> Vec<(Row, Told)> {
         let mut told = Vec::new();
         for row in rows {
-            let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
+            // An emptied row does not tell what it was.
+            let Some(amount) = row.amount else { continue };
             let refund = Refund {
                 app_id: row.key.app_id.clone(),
                 msn: id(&row.msn),
-                amount: row.amount.unwrap(),
+                amount,
                 original: row.original.clone(),
                 order_id: row.key.order_id.clone(),
                 business_id: id(&row.business_id),
-                app_id_named: true,
+                app_id_named: !self.world.options.exchanged,
                 acknowledged: Box::default(),
                 caller: None,
             };
-            let original = row.original.named().1.as_str();
             let plan = Plan {
                 at: Duration::ZERO,
                 refund,
-                payment: original.trim_end_matches("-MIS").to_owned(),
                 replica: told.len(),
                 deadline: CEILING,
                 hangs_up: None,
                 repeats: 0,
+                acknowledges: false,
             };
-            told.push((row.clone(), self.call_once(&plan, 0).await.unwrap_or(Told::Nothing)));
+            let call = self.call_once(&plan, 0).await;
+            told.push((row.clone(), call.map_or(Told::Nothing, |call| call.told)));
         }
         told
     }
 
-    fn plans(&self) -> Vec<Plan> {
-        let mut plans = Vec::new();
-        for number in 0..self.world.options.numbers {
-            let rng = &mut self.world.rng(("callers", number));
-            let first = self.plan(rng, &format!("R{number}"));
-            let mut at = first.at;
-            for _ in 0..rng.below(4) {
-                let latest = rng.pick(&[100, 2_000, 45_000]);
-                at += rng.ms(0..latest);
-                plans.push(self.another(rng, &first, at));
-            }
-            plans.push(first);
-        }
-        plans
-    }
-
-    fn plan(&self, rng: &mut Rng, number: &str) -> Plan {
-        let options = &self.world.options;
-        let short = rng.chance(0.4);
-        let (refund, payment) = content(rng, number, options.payments);
-        Plan {
-            at: rng.ms(0..55_000),
-            refund,
-            payment,
-            replica: rng.below(self.replicas.len()),
-            deadline: if short { rng.ms(450..1_500) } else { rng.ms(1_500..6_000) },
-            hangs_up: rng.chance(options.cancel).then(|| match rng.chance(0.5) {
-                true => HangUp::AfterPolls(rng.below(6)),
-                false => HangUp::After(rng.ms(0..3_000)),
-            }),
-            repeats: if rng.chance(options.repeat_at_once) { 1 + rng.below(3) } else { 0 },
-        }
-    }
-
-    fn another(&self, rng: &mut Rng, first: &Plan, at: Duration) -> Plan {
-        let other = self.plan(rng, first.refund.order_id.as_str());
-        match rng.chance(self.world.options.other_content) {
-            true => Plan { at, ..other },
-            false => {
-                let (refund, payment) = (first.refund.clone(), first.payment.clone());
-                Plan { at, refund, payment, ..other }
-            }
-        }
-    }
-
-    async fn call(self: Arc<Self>, plan: Plan) {
+    async fn call(self: Arc<Self>, mut plan: Plan) {
         tokio::time::sleep(plan.at).await;
         for repeat in 0..=plan.repeats {
-            let Some(told) = self.call_once(&plan, repeat).await else { return };
-            if matches!(told, Told::Refunded(_)) || !self.world.is_faulty() {
+            let Some(call) = self.call_once(&plan, repeat).await else { return };
+            if matches!(call.told, Told::Refunded(_)) || !self.world.is_faulty() {
                 return;
+            }
+            if let Some(open) = call.open.filter(|_| plan.acknowledges) {
+                plan.refund.acknowledged = Box::new([id(&open)]);
             }
             let key = ("pause", plan.refund.order_id.as_str(), plan.at, repeat);
             tokio::time::sleep(self.world.rng(key).ms(0..400)).await;
@@ -175,50 +124,59 @@ impl Callers {
     }
 
     /// `None` if there is nobody to call.
-    async fn call_once(&self, plan: &Plan, repeat: usize) -> Option<Told> {
+    async fn call_once(&self, plan: &Plan, repeat: usize) -> Option<Call> {
         let process = self.replicas[(plan.replica + repeat) % self.replicas.len()].process()?;
-        let (world, refund) = (&self.world, &plan.refund);
+        let (world, mut plan) = (&self.world, plan.clone());
+        let caller = format!("c{}", self.named.fetch_add(1, Ordering::Relaxed));
+        plan.refund.caller = Some(caller.as_str().into());
+        if !plan.refund.app_id_named {
+            // As the edge does: the only one there is.
+            plan.refund.app_id = process.app_ids[0].clone();
+        }
+        let (refund, deadline) = (plan.refund.clone(), plan.deadline);
         let number = refund.order_id.as_str();
         let (started, name) = (world.now(), &process.life.name);
         world.tell(format_args!(
-            "caller: {number} of {} by {:?} to {name}, within {:?}",
+            "{caller}: {number} of {} by {:?} to {name}, within {:?}",
             refund.amount, refund.original, plan.deadline
         ));
         process.life.before_claim();
-        let told = ask(process.clone(), plan.clone()).await;
-        world.tell(format_args!("caller: {number} was told {told:?} by {name}"));
-        let (refund, payment) = (refund.clone(), plan.payment.clone());
-        let call = Call { refund, payment, started, ended: world.now(), told };
-        self.calls.lock().unwrap().push(call);
-        Some(told)
+        let (told, open) = ask(process.clone(), plan).await;
+        world.tell(format_args!("{caller}: {number} was told {told:?} {open:?} by {name}"));
+        let payment = payment_named(refund.original.named().1.as_str()).to_owned();
+        let ended = world.now();
+        let call = Call { name: caller, refund, payment, started, ended, deadline, told, open };
+        self.calls.lock().unwrap().push(call.clone());
+        Some(call)
     }
 }
 
+type Answer = (Told, Option<String>);
+
 /// Calls as the edge does, until the answer, the process's end, or the caller's patience.
-async fn ask(process: Process, plan: Plan) -> Told {
-    let Process { life, refunds } = process;
+async fn ask(process: Process, plan: Plan) -> Answer {
+    let Process { life, refunds, .. } = process;
     // A task of its own, which dies with its process.
     let call = tokio::spawn(async move {
         let (deadline, begun) = (Deadline::after(plan.deadline), Begun::default());
         let answer = refunds.refund(plan.refund, deadline, &begun, ());
+        let nothing = (Told::Nothing, None);
         match plan.hangs_up {
             None => told(answer.await),
-            Some(HangUp::AfterPolls(polls)) => {
-                polled(answer, polls).await.map_or(Told::Nothing, told)
-            }
+            Some(HangUp::AfterPolls(polls)) => polled(answer, polls).await.map_or(nothing, told),
             Some(HangUp::After(patience)) => {
                 let answer = tokio::time::timeout(patience, answer).await;
-                answer.map_or(Told::Nothing, told)
+                answer.map_or(nothing, told)
             }
         }
     });
     tokio::select! {
         biased;
-        () = life.over() => Told::Nothing,
+        () = life.over() => (Told::Nothing, None),
         told = call => match told {
             Ok(told) => told,
-            Err(_) if life.is_over() => Told::Nothing,
-            Err(_) => Told::Panic,
+            Err(_) if life.is_over() => (Told::Nothing, None),
+            Err(_) => (Told::Panic, None),
         },
     }
 }
@@ -237,35 +195,15 @@ async fn polled<F: Future>(work: F, polls: usize) -> Option<F::Output> {
     .await
 }
 
-fn told(answer: Result<Answered<Refunded>, Error>) -> Told {
+fn told(answer: Result<Answered<Refunded>, Error>) -> Answer {
     match answer {
-        Ok(answer) => Told::Refunded(answer.value.trade.state.unwrap()),
-        Err(error) if Chain(&error).to_string().contains("panicked") => Told::Panic,
-        Err(error) => Told::Failed(error.fault(), error.refund_outcome()),
+        Ok(answer) => (Told::Refunded(answer.value.trade.state.unwrap()), None),
+        Err(error) if Chain(&error).to_string().contains("panicked") => {
+            (Told::Panic, Some(Chain(&error).to_string()))
+        }
+        Err(error) => {
+            let told = Told::Failed(error.fault(), error.refund_outcome());
+            (told, error.context().open_order_id.clone())
+        }
     }
-}
-
-/// What is asked for: few amounts and few payments, so that refunds resemble each other.
-fn content(rng: &mut Rng, number: &str, payments: usize) -> (Refund, String) {
-    let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
-    let payment = match rng.chance(0.04) {
-        true => "NOWHERE".to_owned(),
-        false => format!("P{}", rng.below(payments)),
-    };
-    let original = match rng.chance(0.15) {
-        true => OrderRef::MisId(id(&format!("{payment}-MIS"))),
-        false => OrderRef::OrderId(id(&payment)),
-    };
-    let refund = Refund {
-        app_id: credential().app_id,
-        msn: id("M1"),
-        amount: rng.pick(&[10, 10, 10, 7]),
-        original,
-        order_id: id(number),
-        business_id: id("B1"),
-        app_id_named: true,
-        acknowledged: Box::default(),
-        caller: None,
-    };
-    (refund, payment)
 }

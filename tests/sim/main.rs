@@ -1,18 +1,28 @@
-//! A seeded simulation of the refund path: several processes on one ledger that die and are
-//! started again, callers who repeat, hang up and mix up numbers, and a Sunmi that loses,
-//! delays and executes late. Time is the run's own. Sunmi's own books judge.
+//! A seeded simulation of the refund path: several processes on one ledger that die, are
+//! suspended and are started again, callers who repeat, hang up and mix up numbers, and a Sunmi
+//! that loses, delays, refuses, repeats and executes late. Time is the run's own. Sunmi's own
+//! books judge.
 //!
-//! `SIM_SEED=n` replays one run aloud, `SIM_RUNS=n` sets how many there are.
+//! `SIM_SEED=n` replays one run aloud, of the family `SIM_FAMILY=name` if that is given;
+//! `SIM_RUNS=n` sets how many wild runs there are; with `SIM_KEEP_GOING=1` nothing fails,
+//! and all that is wrong is listed in short.
 
 #![allow(unreachable_pub, reason = "nothing is outside of a test binary")]
 #![allow(clippy::unwrap_used, reason = "a simulation that is broken had better stop")]
 
+mod acts;
 mod callers;
+mod families;
 mod fate;
 mod judge;
+mod line;
 mod options;
+mod plans;
+mod process;
 mod replica;
 mod rng;
+mod sent;
+mod sums;
 mod upstream;
 mod world;
 
@@ -22,13 +32,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sunmi_trade::error::RefundOutcome;
-use sunmi_trade::ledger::{Ledger, State};
-
-use callers::{Callers, Told};
+use callers::Callers;
 use judge::Left;
 use options::Options;
 use replica::Replica;
+use sums::Sum;
 use upstream::Upstream;
 use world::World;
 
@@ -38,141 +46,142 @@ const RUNS: u64 = 1_500;
 const AFTERWARDS: Duration = Duration::from_secs(600);
 
 /// What a run came to.
-struct Run {
+#[derive(Debug)]
+pub struct Run {
     left: Left,
     trace: Vec<String>,
 }
 
-fn run(seed: u64, aloud: bool) -> Run {
-    world::run(Options::of(seed), aloud, live)
-}
-
-async fn live(world: Arc<World>, ledger: Ledger) -> Run {
+async fn live(world: Arc<World>) -> Run {
     world.tell(format_args!("{:?}", world.options));
     let upstream = Arc::new(Upstream::new(Arc::clone(&world)));
-    let replica = |place| Arc::new(Replica::new(&upstream, &world, &ledger, place));
+    let replica = |place| Arc::new(Replica::new(&upstream, &world, place));
     let replicas: Vec<_> = (0..world.options.replicas).map(replica).collect();
     for replica in &replicas {
         tokio::spawn(Arc::clone(replica).run());
     }
+    // They are there before anybody calls.
+    tokio::task::yield_now().await;
     let callers = Callers::new(&world, &replicas);
     callers.start();
-    tokio::spawn(world::disturb_clock(Arc::clone(&world)));
+    acts::start(&world, &upstream);
     tokio::time::sleep(world.options.faults_until).await;
     world.end_faults();
-    settle(&world, &ledger).await;
-    let repeated = callers.repeat(&ledger.list(None, i64::MAX).await.unwrap()).await;
-    let (executions, orders, sent) = upstream.books();
+    settle(&world).await;
+    let repeated = callers.repeat(&world.rows().await).await;
+    // What the repeats sent comes to its end, too.
+    tokio::time::sleep(Duration::from_secs(90)).await;
     let left = Left {
-        executions,
-        orders,
-        sent,
-        rows: ledger.list(None, i64::MAX).await.unwrap(),
+        options: world.options.clone(),
+        books: upstream.books(),
+        rows: world.rows().await,
         calls: callers.calls(),
         repeated,
-        queryable: world.options.queryable,
+        restored: world.was_restored(),
     };
     Run { left, trace: world.trace() }
 }
 
 /// Lets time pass until nothing is in doubt, and nothing under way, or for long enough.
-async fn settle(world: &World, ledger: &Ledger) {
+async fn settle(world: &Arc<World>) {
     let end = world.now() + AFTERWARDS;
     tokio::time::sleep(options::WINDOW * 3).await;
     while world.now() < end {
-        let rows = ledger.list(None, i64::MAX).await.unwrap();
-        if rows.iter().all(sunmi_trade::ledger::Row::is_at_rest) {
+        if world.rows().await.iter().all(sunmi_trade::ledger::Row::is_at_rest) {
             return;
         }
         tokio::time::sleep(Duration::from_secs(30)).await;
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+fn switch(name: &str) -> Option<String> {
     #[allow(clippy::disallowed_methods, reason = "a test reads its own switches")]
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap())
+    std::env::var(name).ok()
 }
 
 /// What is wrong, the seed, and all that happened.
-fn judge(seed: u64, run: &Run) -> Result<(), String> {
-    let faults = run.left.faults();
+fn judge(family: &str, seed: u64, run: &Run, more: Vec<String>) -> Result<(), String> {
+    let faults: Vec<String> = run.left.faults().into_iter().chain(more).collect();
     if faults.is_empty() {
         return Ok(());
     }
     let (trace, faults) = (run.trace.join("\n"), faults.join("\n"));
-    Err(format!("{trace}\n\n{faults}\n\nreplay with SIM_SEED={seed}\n"))
+    Err(format!("{trace}\n\n{faults}\n\nreplay with SIM_FAMILY={family} SIM_SEED={seed}\n"))
 }
 
-/// What many runs came to, in numbers.
-#[derive(Debug, Default)]
-#[allow(dead_code, reason = "shown")]
-struct Sum {
-    runs: usize,
-    refunds: usize,
-    executions: usize,
-    sends: usize,
-    calls: usize,
-    told_done: usize,
-    told_not_applied: usize,
-    told_unknown: usize,
-    settled: usize,
-    not_applied: usize,
-    left_to_a_person: usize,
-    deaths: usize,
+/// Runs one seed and judges it.
+fn check(
+    family: &str,
+    options: Options,
+    aloud: bool,
+    more: impl Fn(&Left) -> Vec<String>,
+) -> (Run, Result<(), String>) {
+    let seed = options.seed;
+    let run = world::run(options, aloud, live);
+    let more = more(&run.left);
+    let verdict = judge(family, seed, &run, more);
+    (run, verdict)
 }
 
-impl Sum {
-    fn add(&mut self, Run { left, trace }: &Run) {
-        let told = |outcome| {
-            let is = |told| matches!(told, Told::Failed(_, it) if it == outcome);
-            left.calls.iter().filter(|call| is(call.told)).count()
-        };
-        let rows = |state| left.rows.iter().filter(|row| row.state == state).count();
-        self.runs += 1;
-        self.refunds += left.rows.len();
-        self.executions += left.executions.len();
-        self.sends += left.sent.len();
-        self.calls += left.calls.len();
-        self.told_done +=
-            left.calls.iter().filter(|it| matches!(it.told, Told::Refunded(_))).count();
-        self.told_not_applied += told(RefundOutcome::NotApplied);
-        self.told_unknown += told(RefundOutcome::Unknown);
-        self.settled += rows(State::Settled);
-        self.not_applied += rows(State::NotApplied);
-        self.left_to_a_person += rows(State::InDoubt) + rows(State::Processing);
-        self.deaths += trace.iter().filter(|line| line.contains(": dies ")).count();
+/// What is wrong, in a few words.
+fn summarize(seed: u64, why: &str) {
+    let faults = why.split("\n\n").nth(1).unwrap_or_default();
+    for fault in faults.lines() {
+        println!("seed {seed}: {}", fault.chars().take(260).collect::<String>());
     }
 }
 
-#[test]
-fn a_refund_happens_once_and_its_outcome_is_found_out() {
-    if let Some(seed) = number("SIM_SEED") {
-        return judge(seed, &run(seed, true)).unwrap_or_else(|why| panic!("{why}"));
-    }
+/// Runs these, each in a thread alone: how many there are changes nothing but the time taken.
+fn run_all(
+    family: &str,
+    runs: u64,
+    options: impl Fn(u64) -> Options + Sync,
+    more: impl Fn(&Left) -> Vec<String> + Sync,
+) -> Sum {
     let next = AtomicU64::new(0);
-    let runs = number("SIM_RUNS").unwrap_or(RUNS);
+    let keeps_going = switch("SIM_KEEP_GOING").is_some();
     let (sum, failures) = (Mutex::new(Sum::default()), Mutex::new(BTreeMap::new()));
-    // Each run lives in a thread alone: how many there are changes nothing but the time taken.
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
             scope.spawn(|| {
-                while failures.lock().unwrap().is_empty() {
+                while keeps_going || failures.lock().unwrap().is_empty() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= runs {
                         return;
                     }
-                    let run = run(seed, false);
+                    let (run, verdict) = check(family, options(seed), false, &more);
                     sum.lock().unwrap().add(&run);
-                    if let Err(why) = judge(seed, &run) {
+                    if let Err(why) = verdict {
+                        if keeps_going {
+                            summarize(seed, &why);
+                        }
                         failures.lock().unwrap().insert(seed, why);
                     }
                 }
             });
         }
     });
-    if let Some(why) = failures.lock().unwrap().values().next() {
+    let failures = failures.into_inner().unwrap();
+    if let Some(why) = failures.values().next().filter(|_| !keeps_going) {
         panic!("{why}");
     }
-    println!("{:#?}", sum.lock().unwrap());
+    sum.into_inner().unwrap()
+}
+
+#[test]
+fn a_refund_happens_once_and_its_outcome_is_found_out() {
+    let nothing = |_: &Left| Vec::new();
+    let seed = switch("SIM_SEED").map(|text| text.parse().unwrap());
+    match (seed, switch("SIM_FAMILY").filter(|it| it != "wild")) {
+        (Some(seed), None) => {
+            let (_, verdict) = check("wild", Options::wild(seed), true, nothing);
+            verdict.unwrap_or_else(|why| panic!("{why}"));
+        }
+        (_, Some(_)) => {}
+        (None, None) => {
+            let runs = switch("SIM_RUNS").map_or(RUNS, |text| text.parse().unwrap());
+            let sum = run_all("wild", runs, Options::wild, nothing);
+            println!("{}\n{}\n{sum:#?}", Sum::HEAD, sum.row("everything at once"));
+        }
+    }
 }

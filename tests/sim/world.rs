@@ -1,12 +1,12 @@
-//! What all parts of a run share: its time, the database's clock, and the trace.
+//! What all parts of a run share: its time, the ledger and its clock, and the trace.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Access, Ledger, Location};
+use sunmi_trade::ledger::{Access, Ledger, Location, Row};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -14,8 +14,11 @@ use tokio::time::Instant;
 use crate::options::Options;
 use crate::rng::Rng;
 
-/// The database's time at the start, in milliseconds.
+/// The time of day at the start, in milliseconds.
 const EPOCH: i64 = 1_700_000_000_000;
+
+/// All ledgers of a run: time stands still while a statement of one is under way.
+type Ledgers = Arc<Mutex<Vec<Ledger>>>;
 
 #[derive(Debug)]
 pub struct World {
@@ -26,17 +29,23 @@ pub struct World {
     faulty: AtomicBool,
     /// How far the database's clock has jumped, in milliseconds.
     jumped: AtomicI64,
+    /// The last one is in force.
+    ledgers: Ledgers,
+    /// Raised when the ledger is exchanged for another: then all processes die.
+    pub restored: tokio::sync::watch::Sender<u32>,
     trace: Mutex<Vec<String>>,
 }
 
 impl World {
-    fn new(options: Options, aloud: bool) -> Self {
+    fn new(options: Options, aloud: bool, ledgers: Ledgers) -> Self {
         Self {
             options,
             aloud,
             start: Instant::now(),
             faulty: AtomicBool::new(true),
             jumped: AtomicI64::new(0),
+            ledgers,
+            restored: tokio::sync::watch::Sender::new(0),
             trace: Mutex::default(),
         }
     }
@@ -50,6 +59,11 @@ impl World {
     pub fn db_now(&self) -> i64 {
         let passed = self.now().as_millis() as f64 * (1.0 + self.options.drift);
         EPOCH + passed as i64 + self.jumped.load(Ordering::Relaxed)
+    }
+
+    /// Sunmi's clock, in milliseconds.
+    pub fn sunmi_now(&self) -> i64 {
+        EPOCH + self.now().as_millis() as i64
     }
 
     pub fn jump(&self, ms: i64) {
@@ -71,6 +85,36 @@ impl World {
         Rng::of(self.options.seed, purpose)
     }
 
+    /// The ledger that is in force.
+    pub fn ledger(&self) -> Ledger {
+        self.ledgers.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// Puts another ledger in force: an older state of the same.
+    pub fn restore(&self, ledger: Ledger) {
+        self.ledgers.lock().unwrap().push(ledger);
+        self.tell(format_args!("the ledger is restored without its last commits"));
+        self.restored.send_modify(|times| *times += 1);
+    }
+
+    /// Whether the ledger lost commits.
+    pub fn was_restored(&self) -> bool {
+        *self.restored.borrow() > 0
+    }
+
+    /// All rows, by the ledger's clock as it is.
+    pub async fn rows(self: &Arc<Self>) -> Vec<Row> {
+        let world = Arc::clone(self);
+        let clock = sunmi_trade::ledger::Clock::Given(Arc::new(move || world.db_now()));
+        let ledger = self.ledger().by_clock(clock);
+        loop {
+            // It fails while another's statement takes long.
+            if let Ok(rows) = ledger.list(None, i64::MAX).await {
+                return rows;
+            }
+        }
+    }
+
     pub fn tell(&self, what: fmt::Arguments<'_>) {
         let line = format!("{:>8} {what}", self.now().as_millis());
         if self.aloud {
@@ -90,18 +134,18 @@ impl World {
 /// a statement is under way, for SQLite works in a thread of its own, of which Tokio does not
 /// know. So while one is, a task that does nothing is woken each time the thread would park:
 /// it never does, and time stands still until the statement's answer is there.
-pub fn run<T, F>(options: Options, aloud: bool, work: impl FnOnce(Arc<World>, Ledger) -> F) -> T
+pub fn run<T, F>(options: Options, aloud: bool, work: impl FnOnce(Arc<World>) -> F) -> T
 where
     F: Future<Output = T>,
 {
-    let opened = Arc::new(OnceLock::<Ledger>::new());
+    let ledgers = Ledgers::default();
     let awake = Arc::new(Notify::new());
     let runtime = Builder::new_current_thread()
         .enable_time()
         .on_thread_park({
-            let (opened, awake) = (Arc::clone(&opened), Arc::clone(&awake));
+            let (ledgers, awake) = (Arc::clone(&ledgers), Arc::clone(&awake));
             move || {
-                if opened.get().is_some_and(|ledger| !ledger.is_idle()) {
+                if !ledgers.lock().unwrap().iter().all(Ledger::is_idle) {
                     std::thread::yield_now();
                     awake.notify_one();
                 }
@@ -109,32 +153,21 @@ where
         })
         .build()
         .unwrap();
+    let scratch = crate::acts::Scratch::new(options.restored);
     runtime.block_on(async {
         tokio::spawn(async move {
             loop {
                 awake.notified().await;
             }
         });
-        let ledger = Ledger::open(&Location::Memory, "simulation", Access::Serve).await.unwrap();
-        opened.set(ledger.clone()).unwrap();
+        let location = scratch.path().map_or(Location::Memory, Location::Sqlite);
+        let ledger = Ledger::open(&location, "simulation", Access::Serve).await.unwrap();
+        ledgers.lock().unwrap().push(ledger);
         tokio::time::pause();
-        work(Arc::new(World::new(options, aloud)), ledger).await
-    })
-}
-
-/// Moves the database's clock: a little, at any time, ahead and back.
-pub async fn disturb_clock(world: Arc<World>) {
-    let rng = &mut world.rng("clock");
-    let ahead = world.options.jumps.as_millis() as i64;
-    let mut left = ahead;
-    while world.is_faulty() && ahead > 0 {
-        tokio::time::sleep(rng.ms(5_000..30_000)).await;
-        let by = rng.below(ahead as usize + 1) as i64;
-        if rng.chance(0.5) {
-            world.jump(-by);
-        } else if by <= left {
-            left -= by;
-            world.jump(by);
+        let world = Arc::new(World::new(options, aloud, ledgers));
+        if world.options.restored {
+            tokio::spawn(crate::acts::restore(Arc::clone(&world), scratch.clone()));
         }
-    }
+        work(world).await
+    })
 }
