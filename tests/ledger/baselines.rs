@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Baseline, Key, Ledger, Looked, OpenThen, PaymentThen, State};
+use sunmi_trade::ledger::{Baseline, Ledger, Looked, OpenThen, PaymentThen, State};
 use sunmi_trade::trade::{Refund, TradeState};
 
 use crate::bench::{
     Bench, acknowledging, answer, bring, claim, claim_after, fresh, looked, on_every_ledger,
-    refund_of,
+    refund_of, row,
 };
 
 on_every_ledger! {
@@ -25,7 +25,7 @@ fn found() -> Baseline {
     Baseline {
         total: 11,
         floor: 0,
-        committed: 0,
+        refunded: 0,
         state: TradeState::Succeeded,
         amount: Some(10_000_000),
         open: Vec::new(),
@@ -60,9 +60,9 @@ async fn a_baseline_has_what_the_ledger_knows_of_the_payment(bench: &Bench) {
         numbers.push(number);
     }
     let failed = Refund { amount: 1_000_000, ..acknowledging(refund_of("P", "R7"), &numbers) };
-    let epoch = claim(&ledger, &failed).await;
+    claim(&ledger, &failed).await;
     let answer = answer(&failed, TradeState::Failed);
-    assert!(ledger.fail(&Key::of(&failed), epoch, &answer).await.unwrap());
+    assert!(ledger.fail(&row(&ledger, &failed).await, &answer).await.unwrap());
     bring(&ledger, &refund_of("Q", "of-another-payment"), State::Settled).await;
 
     let asked = acknowledging(refund_of("P", "R8"), &numbers);
@@ -75,7 +75,7 @@ async fn a_baseline_has_what_the_ledger_knows_of_the_payment(bench: &Bench) {
         amount,
     };
     let open = vec![open("R3", 100), open("R4", 1_000), open("R5", 10_000)];
-    assert_eq!(then, Baseline { floor: 11, committed: 10_011, open, ..found() });
+    assert_eq!(then, Baseline { floor: 11, refunded: 11, open, ..found() });
 }
 
 async fn a_floor_is_there_only_while_a_total_may_trail(bench: &Bench) {
@@ -88,7 +88,7 @@ async fn a_floor_is_there_only_while_a_total_may_trail(bench: &Bench) {
         bench.pass(passes);
         let refund = acknowledging(refund_of("P", number), &["R1"]);
         let then = claimed_then(&ledger, &refund).await;
-        assert_eq!((then.floor, then.committed), (floor, 200), "{number}");
+        assert_eq!((then.floor, then.refunded), (floor, 200), "{number}");
     }
     // Settled in the future: the clock went back.
     bench.step_back(20 * LAG);
@@ -117,5 +117,5 @@ async fn the_largest_amounts_are_summed(bench: &Bench) {
         bring(&ledger, &refund, State::Settled).await;
     }
     let then = claimed_then(&ledger, &refund_of("P", "R4")).await;
-    assert_eq!((then.floor, then.committed), (i64::MAX, i64::MAX));
+    assert_eq!((then.floor, then.refunded), (i64::MAX, i64::MAX));
 }

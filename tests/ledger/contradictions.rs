@@ -29,8 +29,14 @@ async fn contradictions_are_kept_and_counted(bench: &Bench) {
     assert_eq!(counted(&metrics), 0);
 
     let failed = refund("failed");
-    let (key, epoch) = (Key::of(&failed), claim(&ledger, &failed).await);
-    assert!(ledger.fail(&key, epoch, &answer(&failed, TradeState::Failed)).await.unwrap());
+    let key = Key::of(&failed);
+    claim(&ledger, &failed).await;
+    assert!(
+        ledger
+            .fail(&row(&ledger, &failed).await, &answer(&failed, TradeState::Failed))
+            .await
+            .unwrap()
+    );
     let done = answer(&failed, TradeState::Succeeded);
     assert_eq!(ledger.settle(&key, &done).await.unwrap(), Settled::Otherwise);
     assert_eq!(counted(&metrics), 1);

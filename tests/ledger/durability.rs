@@ -10,7 +10,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::bench::{CEILING, UPSTREAM, ask, refund};
-use crate::postgres::{Database, Server};
+use crate::own_server::Server;
+use crate::postgres::Database;
 
 async fn run(url: &Url, sql: &str) {
     let mut connection = PgConnection::connect(url.as_str()).await.unwrap();

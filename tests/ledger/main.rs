@@ -11,6 +11,7 @@
 
 mod scratch;
 mod postgres;
+mod own_server;
 mod bench;
 mod claims;
 mod content;

@@ -46,8 +46,8 @@ async fn a_stale_owner_changes_nothing(bench: &Bench) {
         assert!(!ledger.doubt(&key, 1, &why, Said::default()).await.unwrap());
         assert!(!ledger.expire(&key, 1).await.unwrap());
         assert!(!ledger.refuse(&key, 1, &why, true).await.unwrap());
-        assert!(!ledger.fail(&key, 1, &failed).await.unwrap());
-        assert!(!ledger.reopen(&key, 1, &why).await.unwrap());
+        assert!(!ledger.fail(&first, &failed).await.unwrap());
+        assert!(!ledger.reopen(&refund, 1, &why).await.unwrap());
         assert!(!ledger.tell(&key, 1).await.unwrap());
         assert!(!ledger.needs_person(&key, 1).await.unwrap());
         assert!(!ledger.give_back(&key, "the first", "late").await.unwrap());
@@ -157,9 +157,9 @@ async fn what_sunmi_ever_accepted_stays_so(bench: &Bench) {
 async fn what_was_reopened_is_sent_by_nobody(bench: &Bench) {
     let ledger = bench.ledger().await;
     let refund = refund("R1");
-    let told = bring(&ledger, &refund, State::NotApplied).await;
+    bring(&ledger, &refund, State::NotApplied).await;
     bench.pass(LEASE + WINDOW);
-    assert!(ledger.reopen(&told.key, 1, &because("found")).await.unwrap());
+    assert!(ledger.reopen(&refund, 1, &because("found")).await.unwrap());
     let open = row(&ledger, &refund).await;
     assert_eq!((open.state, open.lease_until), (State::InDoubt, bench.now()));
     assert_eq!(open.doubt, Some(because("found")));

@@ -2,14 +2,13 @@
 //! one that is thrown away afterwards, as `.ci/postgres` does. To remove them one by one costs
 //! a checkpoint each, more than all else.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
 
 use sqlx::{Connection, PgConnection};
 use url::Url;
 use uuid::Uuid;
 
-const VARIABLE: &str = "SUNMI_TRADE_TEST_POSTGRES";
+pub(crate) const VARIABLE: &str = "SUNMI_TRADE_TEST_POSTGRES";
 
 /// A database, empty at first.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ impl Database {
 }
 
 /// The server that the tests share.
-fn shared() -> Option<Url> {
+pub(crate) fn shared() -> Option<Url> {
     #[allow(clippy::disallowed_methods, reason = "only the test's surroundings know")]
     let Ok(server) = std::env::var(VARIABLE) else {
         // Past the capture of a test that passes.
@@ -52,42 +51,4 @@ fn shared() -> Option<Url> {
         return None;
     };
     Some(server.parse().expect("a postgres:// URL"))
-}
-
-/// A server of a test's own, whose settings are its to change. It ends with this value, or
-/// with the test's process.
-#[derive(Debug)]
-pub(crate) struct Server {
-    runs: Child,
-    url: Url,
-}
-
-impl Server {
-    /// A new one, where there is a shared one as well.
-    pub(crate) fn new() -> Option<Self> {
-        shared()?;
-        let mut runs = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
-            .args(["sh", "-c", &format!("echo ${VARIABLE}; exec cat")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a server");
-        let mut url = String::new();
-        let says = runs.stdout.take().expect("its words");
-        BufReader::new(says).read_line(&mut url).expect("where it is");
-        Some(Self { runs, url: url.trim().parse().expect("a postgres:// URL") })
-    }
-
-    /// Where it is.
-    pub(crate) fn url(&self) -> &Url {
-        &self.url
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The end of its input ends the command, and with it the server.
-        drop(self.runs.stdin.take());
-        let _ = self.runs.wait();
-    }
 }

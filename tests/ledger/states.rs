@@ -64,7 +64,7 @@ impl At {
             }
             Self::Failed => {
                 let failed = answer(refund, TradeState::Failed);
-                assert!(ledger.fail(&key, 1, &failed).await.unwrap());
+                assert!(ledger.fail(&row(ledger, refund).await, &failed).await.unwrap());
             }
             Self::Untold | Self::Told => {
                 let told = self == Self::Told;
@@ -212,9 +212,7 @@ impl Event {
                 };
                 return assert_eq!(settled, if moves { Settled::Written } else { otherwise });
             }
-            Self::Failed => {
-                ledger.fail(key, seen.epoch, &answer(refund, TradeState::Failed)).await.unwrap()
-            }
+            Self::Failed => ledger.fail(seen, &answer(refund, TradeState::Failed)).await.unwrap(),
             Self::Accepted => {
                 ledger.processing(key, &answer(refund, TradeState::Processing)).await.unwrap()
             }
@@ -224,7 +222,7 @@ impl Event {
             Self::LeaseOver => ledger.expire(key, seen.epoch).await.unwrap(),
             Self::JudgedNotApplied => ledger.judge_not_applied(seen, WINDOW).await.unwrap(),
             Self::Told => ledger.tell(key, seen.epoch).await.unwrap(),
-            Self::Reopened => ledger.reopen(key, seen.epoch, &why).await.unwrap(),
+            Self::Reopened => ledger.reopen(refund, seen.epoch, &why).await.unwrap(),
             Self::PersonSaysItHappened => {
                 ledger.decide(seen, Some(&done), &decision).await.unwrap()
             }
