@@ -16,6 +16,7 @@ mod families;
 mod fate;
 mod judge;
 mod line;
+mod mixes;
 mod options;
 mod plans;
 mod process;
