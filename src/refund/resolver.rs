@@ -110,12 +110,14 @@ impl Refunds {
     /// Whether the refund is still open afterwards, as far as is known.
     async fn look_at(&self, row: Row) -> bool {
         let looked = async {
+            // What the look could not know yet needs no person yet.
+            let waited_out = self.is_past_window(&row);
             let (row, why) = self.resolve_key(&row.key, Scope::All).await?;
             if !row.is_open() {
                 self.memory.forget(&row.key);
                 return Ok(false);
             }
-            self.call_person(&row, why.as_ref()).await?;
+            self.call_person(&row, waited_out, why.as_ref()).await?;
             let wait = schedule::wait(self.open(&row), self.rules.lag);
             self.ledger.look_again(&row.key, wait).await?;
             let now = self.clock.now();
@@ -150,10 +152,15 @@ impl Refunds {
     /// Records of a refund that only a person can settle it, and says so once: this process has
     /// waited its window out and found nothing that proves anything, or Sunmi has had it in
     /// processing for long.
-    async fn call_person(&self, row: &Row, why: Option<&BoxError>) -> Result<(), LedgerError> {
+    async fn call_person(
+        &self,
+        row: &Row,
+        waited_out: bool,
+        why: Option<&BoxError>,
+    ) -> Result<(), LedgerError> {
         let needs = match row.state {
             State::Processing => row.claimed_before(self.rules.processing_patience),
-            State::InDoubt => row.person || self.is_past_window(row),
+            State::InDoubt => row.person || (waited_out && self.is_past_window(row)),
             State::Claimed | State::Settled | State::NotApplied => false,
         };
         if needs && !row.person {

@@ -107,13 +107,14 @@ async fn refunds_in_part_and_in_full_are_made_and_refusals_told() {
     }
     // One look at the payment for each.
     assert_eq!(requests(&sandbox, "R1").1, 3);
-    // More than is left: the looks before it explain that it had to come, and one look suffices.
+    // More than is left: the looks before it explain that it had to come, and one more look, at
+    // the number and the payment, suffices.
     let failure = refund(&server, of("R4", 1)).await.unwrap_err();
     assert_eq!(
         (failure.reason.as_str(), failure.outcome.as_deref()),
         ("REFUND_AMOUNT_WRONG", Some("NOT_APPLIED"))
     );
-    assert_eq!(requests(&sandbox, "R4"), (2, 4, 1));
+    assert_eq!(requests(&sandbox, "R4"), (2, 5, 1));
     // No such payment.
     let nowhere = pb::refund_request::Original::OriOrderId("P9".to_owned());
     let failure =

@@ -69,7 +69,7 @@ async fn a_refusal_of_an_earlier_claim_is_not_believed_of_what_was_found_since()
             return Some(code("S04"));
         }
         Some(match form.get("orderId") {
-            Some(_) if looks.fetch_add(1, Ordering::SeqCst) == 2 => found("R1", 10, "1"),
+            Some(_) if looks.fetch_add(1, Ordering::SeqCst) == 1 => found("R1", 10, "1"),
             Some(_) => E19.to_owned(),
             None => payment("X", 0),
         })

@@ -28,7 +28,7 @@ async fn a_page_has_all_of_a_refund_in_doubt_and_what_its_payments_total_is_now(
         ("absent", "yes: the number was not there before this claim's send"),
         ("accepted", "not as far as is known"),
         ("baseline", "total 0, state SUCCEEDED, amount 1000"),
-        ("ledger then", "0 refunded or processing"),
+        ("ledger then", "0 refunded"),
         ("others open then", "none"),
         ("payment now", "total 10, state SUCCEEDED, amount 1000"),
         (
