@@ -143,7 +143,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_warning_of_the_database_is_heard_and_other_events_are_not() {
-        let quiet = async { Ok::<_, ()>(tracing::warn!("something else")) };
+        let quiet = async {
+            tracing::warn!("something else");
+            Ok::<_, ()>(())
+        };
         assert_eq!(watch(quiet).await, Ok(false));
         let warned = async {
             // As the driver does it.
@@ -154,7 +157,10 @@ mod tests {
             Ok::<_, ()>(())
         };
         assert_eq!(watch(warned).await, Ok(true));
-        let noticed = async { Ok::<_, ()>(tracing::info!(target: "sqlx::postgres::notice", "x")) };
+        let noticed = async {
+            tracing::info!(target: "sqlx::postgres::notice", "x");
+            Ok::<_, ()>(())
+        };
         assert_eq!(watch(noticed).await, Ok(false));
     }
 }

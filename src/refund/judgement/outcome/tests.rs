@@ -43,6 +43,7 @@ fn word(conclusion: Conclusion) -> &'static str {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table has as many lines as it has rows")]
 fn each_row_of_the_table_concludes_what_it_says_and_nothing_less_does() {
     let (found, absent) = (NumberSeen::Refund, NumberSeen::Absent);
     let excludes = Total::Excludes;

@@ -69,7 +69,9 @@ fn a_refusal_is_believed_at_once_if_it_had_to_come_and_else_after_two_looks() {
             let absent = number == NumberSeen::Absent;
             let clean = match payment {
                 PaymentThen::Found(_) => absent && total == Total::Excludes,
-                _ => absent || number == NumberSeen::Unanswered,
+                PaymentThen::NotLooked | PaymentThen::NotFound | PaymentThen::NotShown => {
+                    absent || number == NumberSeen::Unanswered
+                }
             };
             let expected = match (explained && absent, clean) {
                 (true, true) => [Belief::Believed; 2],

@@ -93,7 +93,11 @@ fn a_success_that_contradicts_is_a_doubt_in_which_something_was_accepted() {
                 assert!(!fits, "{trade:?}");
                 assert_eq!(error.context().accepted, Some(Accepted::Unusable));
             }
-            other => panic!("{other:?}"),
+            other @ (Verdict::Processing(_)
+            | Verdict::Failed(_)
+            | Verdict::Refused(_)
+            | Verdict::RefusedTrade(_)
+            | Verdict::NotSent(_)) => panic!("{other:?}"),
         }
     }
 }
