@@ -112,7 +112,9 @@ impl Refunds {
         Ok(known.iter().any(|other| other.key != row.key))
     }
 
-    /// What is under the number, and what the payment's total says, if there was a baseline.
+    /// What is under the number, and what the payment's total says, if there was a baseline. Whether
+    /// its other refunds still stand is not asked: a refusal that had to come met the first copy of
+    /// the request, too, and there may be many of them.
     pub(super) async fn look_at_both(
         &self,
         row: &Row,
@@ -121,7 +123,7 @@ impl Refunds {
     ) -> Result<(NumberSeen, Total), BoxError> {
         let (number, _) = self.look_at_number(refund, deadline).await?;
         let total = match row.evidence.payment {
-            PaymentThen::Found(_) => self.weigh_total(row, refund, deadline).await?,
+            PaymentThen::Found(_) => self.weigh_sums(row, refund, deadline).await?.0,
             PaymentThen::NotLooked | PaymentThen::NotFound | PaymentThen::NotShown => {
                 Total::NotAsked
             }
@@ -129,13 +131,14 @@ impl Refunds {
         Ok((number, total))
     }
 
-    /// What the payment's total says, read before the ledger's rows are.
-    async fn weigh_total(
+    /// What the payment's total says by the ledger's sums, and its other refunds. It is read before
+    /// the ledger's rows are.
+    async fn weigh_sums(
         &self,
         row: &Row,
         refund: &Refund,
         deadline: Deadline,
-    ) -> Result<Total, BoxError> {
+    ) -> Result<(Total, Vec<Row>), BoxError> {
         let asked_at = self.clock.now();
         let payment = self.look_at_payment(refund, deadline).await?;
         let rows = self.ledger.of_payment(&row.payment()).await?;
@@ -143,7 +146,17 @@ impl Refunds {
         let facts: Vec<Other> =
             others.iter().map(|other| self.other(row, other, asked_at)).collect();
         let then = (&row.evidence.payment, &row.evidence.names);
-        let weighed = total::weigh(then, &payment, &facts, refund.amount);
+        Ok((total::weigh(then, &payment, &facts, refund.amount), others))
+    }
+
+    /// The same, and whether the payment's other refunds, which could hide this one, still stand.
+    async fn weigh_total(
+        &self,
+        row: &Row,
+        refund: &Refund,
+        deadline: Deadline,
+    ) -> Result<Total, BoxError> {
+        let (weighed, others) = self.weigh_sums(row, refund, deadline).await?;
         if weighed != Total::Excludes {
             return Ok(weighed);
         }

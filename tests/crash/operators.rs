@@ -60,7 +60,7 @@ fn claimable(app_id: &str, number: &str, payment: &str) -> Refund {
         original: OrderRef::OrderId(id(payment)),
         order_id: id(number),
         business_id: id("business"),
-        app_id_named: false,
+        app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
     }

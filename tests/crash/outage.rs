@@ -59,7 +59,8 @@ async fn a_claim_whose_acknowledgement_is_lost_is_not_sent() {
     world.set("SUNMI_TRADE__REFUND__LEDGER", &proxy.url(&database.url()));
     let server = world.start().await;
     // The first transaction from here on is the claim.
-    proxy.lose_the_answer_to("COMMIT");
+    // The end of a message, so that READ COMMITTED is not one.
+    proxy.lose_the_answer_to("COMMIT\0");
     refused(&refund(server.grpc, "R1").await, NO_LEDGER);
     // It was claimed all the same, past the proxy one sees it.
     let row = world.row("R1").await.unwrap();

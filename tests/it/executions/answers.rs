@@ -117,7 +117,7 @@ async fn repeats_are_told_what_sunmi_said() {
 /// that its state is never taken for a later attempt's.
 #[tokio::test]
 async fn over_an_order_that_a_refused_attempt_left_nothing_is_sent() {
-    let world = World::start(&[]).await;
+    let world = World::start(&HASTY).await;
     world.sandbox.spoil(Fault {
         execute: true,
         with: patch(json!({"refuse_with": "E01", "keep_refused": true})),
