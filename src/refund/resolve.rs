@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::Refunds;
 use super::judgement::outcome::{Case, Conclusion, conclude, wants_total};
-use super::judgement::refusal::{Belief, believe_failure, believe_refusal};
-use super::judgement::seen::{self, Asked, NumberSeen};
+use super::judgement::refusal::{Belief, believe_failure, believe_refusal, is_used_up};
+use super::judgement::seen::{self, Asked, Course, NumberSeen};
 use super::judgement::total::{self, Other, Total};
 use crate::clock::BootTime;
 use crate::deadline::Deadline;
-use crate::error::{BoxError, Chain};
+use crate::error::{BoxError, Chain, Fault};
 use crate::ledger::{PaymentThen, Pending, Row, State};
 use crate::telemetry::shown;
 use crate::trade::{Evidence, Identifier, OrderRef, Query, Refund, Refunded, Trade};
@@ -167,6 +167,40 @@ impl Refunds {
             }
         }
         Ok(weighed)
+    }
+
+    /// Whether a refusal is explained by refunds that were in processing before the send and, looked
+    /// at by their numbers, still are or have succeeded; and nothing is under this one's number.
+    pub(super) async fn is_used_up(
+        &self,
+        fault: Fault,
+        row: &Row,
+        refund: &Refund,
+        deadline: Deadline,
+    ) -> bool {
+        let PaymentThen::Found(base) = &row.evidence.payment else { return false };
+        let open: i64 = base.open.iter().fold(0, |sum, it| sum.saturating_add(it.amount));
+        if !is_used_up(fault, &row.evidence.payment, open, refund.amount) {
+            return false;
+        }
+        let Ok(rows) = self.ledger.of_payment(&row.payment()).await else { return false };
+        let was_open = |other: &&Row| {
+            base.open.iter().any(|then| {
+                (then.app_id.as_str(), then.order_id.as_str(), then.epoch)
+                    == (other.key.app_id.as_str(), other.key.order_id.as_str(), other.epoch)
+            })
+        };
+        let mut hold: i64 = 0;
+        for other in rows.iter().filter(was_open) {
+            let seen = self.look_at_other(other, refund, deadline).await;
+            let holds = NumberSeen::Refund(Course::UnderWay);
+            if seen == Some(holds) || seen == Some(NumberSeen::Refund(Course::Succeeded)) {
+                hold = hold.saturating_add(other.amount.unwrap_or_default());
+            }
+        }
+        let absent =
+            matches!(self.look_at_number(refund, deadline).await, Ok((NumberSeen::Absent, _)));
+        absent && is_used_up(fault, &row.evidence.payment, hold, refund.amount)
     }
 
     /// Another refund of the payment of `row`, as it was when the total was asked for.

@@ -160,13 +160,16 @@ impl Refunds {
     async fn check_refusal(self, sent: Sent, error: Error) -> Result<Answered<Refunded>, Error> {
         let payment = &sent.row.evidence.payment;
         let explained = is_explained(error.fault(), payment, sent.refund.amount);
+        let until = Deadline::after(self.rules.ceiling).min(sent.deadline);
         if explained {
-            let until = Deadline::after(self.rules.ceiling).min(sent.deadline);
             if let Ok(seen) = self.look_at_both(&sent.row, &sent.refund, until).await
                 && believe_refusal(true, payment, seen, false) == Belief::Believed
             {
                 return self.record_refusal(sent, error).await;
             }
+        }
+        if !explained && self.is_used_up(error.fault(), &sent.row, &sent.refund, until).await {
+            return self.record_refusal(sent, error).await;
         }
         let doubt = refusal(&error, explained);
         let sent = Sent { blamed: error.context().violations.clone(), ..sent };

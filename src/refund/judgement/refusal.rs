@@ -17,7 +17,8 @@ use crate::trade::TradeState;
 /// | E19 | the payment was not found |
 /// | any other | nothing |
 ///
-/// A refund in processing explains nothing: it may have failed by then. Nor does a partial amount
+/// A refund in processing explains nothing by itself, for it may have failed by then: see
+/// [`is_used_up`]. Nor does a partial amount
 /// explain T13: of two copies of one request the first may have been executed before.
 pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> bool {
     let base = match payment {
@@ -34,6 +35,16 @@ pub(crate) fn is_explained(fault: Fault, payment: &PaymentThen, amount: i64) -> 
             [Fault::TransactionEnded, Fault::TransactionNotSupported, Fault::TransactionInvalid];
         ended.contains(&fault) && base.is_some_and(|it| it.state == TradeState::Ended)
     }
+}
+
+/// Whether E22 had to come because of refunds that were in processing before the send: together
+/// with what was refunded, those that `hold` now, under way or succeeded, leave less than the
+/// amount. One that failed since would have left room for the first copy of the request.
+pub(crate) fn is_used_up(fault: Fault, payment: &PaymentThen, hold: i64, amount: i64) -> bool {
+    let PaymentThen::Found(base) = payment else { return false };
+    let used = base.total.max(base.refunded.saturating_add(hold));
+    fault == Fault::RefundAmountWrong
+        && base.amount.is_some_and(|all| all.saturating_sub(used) < amount)
 }
 
 /// Whether what looks show bears an answer out.

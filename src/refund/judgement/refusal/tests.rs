@@ -99,3 +99,19 @@ fn a_failure_is_believed_after_two_looks_that_show_no_money_moved() {
         assert_eq!(believed, expected, "{number:?} {total:?}");
     }
 }
+
+#[test]
+fn what_holds_of_refunds_in_processing_explains_that_too_little_was_left() {
+    let paid = |total, refunded| found(total, refunded, TradeState::Succeeded, Some(25));
+    let table = [
+        (Fault::RefundAmountWrong, paid(0, 0), 20, true),
+        (Fault::RefundAmountWrong, paid(0, 0), 15, false),
+        (Fault::RefundAmountWrong, paid(0, 10), 10, true),
+        (Fault::RefundAmountWrong, paid(20, 0), 0, true),
+        (Fault::TransactionInvalid, paid(0, 0), 20, false),
+        (Fault::RefundAmountWrong, PaymentThen::NotFound, 20, false),
+    ];
+    for (fault, payment, hold, expected) in table {
+        assert_eq!(is_used_up(fault, &payment, hold, 10), expected, "{fault:?} {payment:?} {hold}");
+    }
+}
