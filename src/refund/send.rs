@@ -161,12 +161,11 @@ impl Refunds {
         let payment = &sent.row.evidence.payment;
         let explained = is_explained(error.fault(), payment, sent.refund.amount);
         let until = Deadline::after(self.rules.ceiling).min(sent.deadline);
-        if explained {
-            if let Ok(seen) = self.look_at_both(&sent.row, &sent.refund, until).await
-                && believe_refusal(true, payment, seen, false) == Belief::Believed
-            {
-                return self.record_refusal(sent, error).await;
-            }
+        if explained
+            && let Ok(seen) = self.look_at_both(&sent.row, &sent.refund, until).await
+            && believe_refusal(true, payment, seen, false) == Belief::Believed
+        {
+            return self.record_refusal(sent, error).await;
         }
         if !explained && self.is_used_up(error.fault(), &sent.row, &sent.refund, until).await {
             return self.record_refusal(sent, error).await;
