@@ -111,7 +111,14 @@ impl Refunds {
     /// Records that a caller is told that a refund was not applied; takes it back if the caller is
     /// gone, who else would ask again and so send. False if it is not so any more.
     pub(super) async fn tell(&self, row: &Row, begun: &Begun) -> Result<bool, LedgerError> {
-        let told = self.ledger.tell(&row.key, row.epoch).await?;
+        let told = self.ledger.tell(&row.key, row.epoch).await.inspect_err(|error| {
+            // It may be recorded all the same, and its caller is told that nothing is known.
+            let (key, epoch) = (row.key.clone(), row.epoch);
+            self.record_later(error, move |ledger| {
+                let key = key.clone();
+                async move { ledger.untell(&key, epoch).await.map(drop) }
+            });
+        })?;
         if told && !row.told {
             self.heard(&row.key, row.epoch, begun).await;
         }

@@ -147,8 +147,13 @@ impl Refunds {
             Err(unwritten) => {
                 self.record_later(&unwritten, move |ledger| {
                     let (key, doubt) = (key.clone(), doubt.clone());
-                    // Its caller was told that it is not known.
-                    async move { ledger.refuse(&key, epoch, &doubt, false).await.map(drop) }
+                    // Its caller was told that it is not known, also if the first record was made.
+                    async move {
+                        if !ledger.refuse(&key, epoch, &doubt, false).await? {
+                            ledger.untell(&key, epoch).await?;
+                        }
+                        Ok(())
+                    }
                 });
                 Err(error.into_refund_outcome_unknown())
             }

@@ -1,14 +1,14 @@
 //! Refunds against a Sunmi that a test plays, answer by answer.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
-use crate::ledger::{Access, Clock, Location};
+use crate::ledger::{Access, Clock, Location, Moment, Trouble};
 use crate::refund::*;
 use crate::retry::Policy;
 use crate::sandbox::credential;
@@ -89,6 +89,17 @@ pub(super) struct Bench {
     pub(super) ledger: Ledger,
     posts: Arc<AtomicUsize>,
     now: Arc<AtomicI64>,
+    /// Whether the next statement of the ledger is made and never heard of.
+    pub(super) loses_record: Arc<AtomicBool>,
+}
+
+fn losing(loses: &Arc<AtomicBool>) -> Trouble {
+    let loses = Arc::clone(loses);
+    Trouble::new(Arc::new(move |moment| {
+        let lost = moment == Moment::After && loses.swap(false, Ordering::SeqCst);
+        let outcome = if lost { Err("the answer was lost".into()) } else { Ok(()) };
+        Box::pin(std::future::ready(outcome))
+    }))
 }
 
 impl Bench {
@@ -111,11 +122,13 @@ impl Bench {
         let wire = Sunmi(Arc::new(Mutex::new(Box::new(script))), posts.clone());
         let client = Arc::new(Client::over(Box::new(wire), &config, credentials));
         let now = Arc::new(AtomicI64::new(1_000_000_000));
+        let loses_record = Arc::new(AtomicBool::new(false));
         let given = now.clone();
         let ledger = Ledger::open(&Location::Memory, "test", Access::Serve)
             .await
             .unwrap()
-            .by_clock(Clock::Given(Arc::new(move || given.load(Ordering::SeqCst))));
+            .by_clock(Clock::Given(Arc::new(move || given.load(Ordering::SeqCst))))
+            .troubled_by(losing(&loses_record));
         let rules = Rules {
             min_left: Duration::from_millis(1),
             ceiling: Duration::from_secs(60),
@@ -132,7 +145,7 @@ impl Bench {
         }));
         let refunds =
             Refunds::new(client, ledger.clone(), TaskTracker::new(), rules).by_clock(clock);
-        Self { refunds, ledger, posts, now }
+        Self { refunds, ledger, posts, now, loses_record }
     }
 
     /// So many seconds pass.

@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::bench::{Bench, E19, found, id, payment, refund};
@@ -257,6 +257,34 @@ async fn a_failure_is_not_written_over_what_another_process_found_meanwhile() {
     assert!(bench.ledger.processing(&before.key, &seen).await.unwrap());
     bench.refunds.resolve(&before).await;
     assert_eq!(row(&bench, &asked).await.state, State::Processing);
+}
+
+/// The record of a refusal is made, and its answer is lost: the caller hears that nothing is
+/// known, and asks again.
+#[tokio::test]
+async fn a_repeat_of_who_was_told_unknown_is_told_of_the_refusal_and_sends_nothing() {
+    let lose = Arc::new(OnceLock::<Arc<AtomicBool>>::new());
+    let loses = Arc::clone(&lose);
+    let bench = Bench::new(move |path, form| {
+        if path.ends_with("refund") {
+            if let Some(loses) = loses.get() {
+                loses.store(true, Ordering::SeqCst);
+            }
+            return Some(code("S04"));
+        }
+        Some(match form.get("orderId") {
+            Some(_) => E19.to_owned(),
+            None => payment("X", 0),
+        })
+    })
+    .await;
+    lose.set(Arc::clone(&bench.loses_record)).unwrap();
+    let asked = refund("R1", 10);
+    let unknown = Err((Fault::RefundOutcomeUnknown, RefundOutcome::Unknown));
+    assert_eq!(told(&bench, &asked).await, unknown);
+    bench.refunds.idle().await;
+    let not_applied = Err((Fault::RefundNotApplied, RefundOutcome::NotApplied));
+    assert_eq!((told(&bench, &asked).await, bench.posts()), (not_applied, 1));
 }
 
 impl Refunds {
