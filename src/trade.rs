@@ -91,6 +91,40 @@ pub struct Refund {
     pub acknowledged: Box<[Identifier]>,
     /// Who asks for it, as logs call them. No part of the content.
     pub caller: Option<Box<str>>,
+    /// Who of the caller's people wants it, and why. No part of the content, and never sent.
+    pub note: Note,
+}
+
+/// Who of a caller's people wants a refund, and why, in the caller's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// Who.
+    pub operator: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Note {
+    /// What `operator` must be, for whoever broke it.
+    pub const OPERATOR_RULE: &str = "must be at most 128 characters, none of them a control \
+                                     character, with no blank at either end";
+    /// What `reason` must be, for whoever broke it.
+    pub const REASON_RULE: &str =
+        "must be at most 500 characters, none of them a control character";
+
+    /// Whether this can be who wants a refund.
+    pub fn is_operator(text: &str) -> bool {
+        is_text(text, 128) && text.trim() == text
+    }
+
+    /// Whether this can be why a refund is wanted.
+    pub fn is_reason(text: &str) -> bool {
+        is_text(text, 500)
+    }
+}
+
+fn is_text(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest && !text.chars().any(char::is_control)
 }
 
 impl Refund {

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::pb;
 use crate::error::{Error, Violation};
 use crate::trade::{
-    AppIds, CardOrganization, CardTrade, CardType, Evidence, Identifier, OrderRef, OrderType,
+    AppIds, CardOrganization, CardTrade, CardType, Evidence, Identifier, Note, OrderRef, OrderType,
     PaymentPlatform, Query, Refund, Refunded, SwipeOrderType, SwipeQuery, Trade, TradeState,
     UnixSeconds,
 };
@@ -16,38 +16,38 @@ const MAX_ACKNOWLEDGED: usize = 100;
 
 /// Reads a request field by field and collects what is wrong with it.
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     violations: Vec<Violation>,
 }
 
 impl Reader {
-    fn fault<T>(&mut self, field: &'static str, rule: &'static str) -> Option<T> {
+    pub(super) fn fault<T>(&mut self, field: &'static str, rule: &'static str) -> Option<T> {
         self.violations.push(Violation { field, rule });
         None
     }
 
-    fn check(&mut self, holds: bool, field: &'static str, rule: &'static str) {
+    pub(super) fn check(&mut self, holds: bool, field: &'static str, rule: &'static str) {
         if !holds {
             self.fault::<()>(field, rule);
         }
     }
 
-    fn required(&mut self, field: &'static str, text: String) -> Option<Identifier> {
+    pub(super) fn required(&mut self, field: &'static str, text: String) -> Option<Identifier> {
         match text.is_empty() {
             true => self.fault(field, "is required"),
             false => self.identifier(field, text),
         }
     }
 
-    fn optional(&mut self, field: &'static str, text: String) -> Option<Identifier> {
+    pub(super) fn optional(&mut self, field: &'static str, text: String) -> Option<Identifier> {
         if text.is_empty() { None } else { self.identifier(field, text) }
     }
 
-    fn identifier(&mut self, field: &'static str, text: String) -> Option<Identifier> {
+    pub(super) fn identifier(&mut self, field: &'static str, text: String) -> Option<Identifier> {
         Identifier::parse(text).or_else(|| self.fault(field, Identifier::RULE))
     }
 
-    fn acknowledged(&mut self, numbers: Vec<String>) -> Option<Box<[Identifier]>> {
+    pub(super) fn acknowledged(&mut self, numbers: Vec<String>) -> Option<Box<[Identifier]>> {
         let field = "acknowledged_open_order_ids";
         if numbers.len() > MAX_ACKNOWLEDGED {
             return self.fault(field, "must be at most 100 numbers");
@@ -57,11 +57,29 @@ impl Reader {
         numbers.into_iter().collect()
     }
 
-    fn app_id(&mut self, id: Option<&Identifier>, rule: &'static str) -> Option<Identifier> {
+    pub(super) fn note(&mut self, operator: String, reason: String) -> Option<Note> {
+        let fits = [
+            ("operator", Note::is_operator(&operator), Note::OPERATOR_RULE),
+            ("reason", Note::is_reason(&reason), Note::REASON_RULE),
+        ];
+        for (field, fits, rule) in fits {
+            self.check(fits, field, rule);
+        }
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        fits.iter()
+            .all(|(_, fits, _)| *fits)
+            .then(|| Note { operator: filled(operator), reason: filled(reason) })
+    }
+
+    pub(super) fn app_id(
+        &mut self,
+        id: Option<&Identifier>,
+        rule: &'static str,
+    ) -> Option<Identifier> {
         id.cloned().or_else(|| self.fault("app_id", rule))
     }
 
-    fn trade_date(&mut self, text: String) -> Option<String> {
+    pub(super) fn trade_date(&mut self, text: String) -> Option<String> {
         if text.is_empty() {
             return None;
         }
@@ -75,7 +93,7 @@ impl Reader {
     }
 
     /// The request, if all of it could be read and nothing was wrong.
-    fn finish<T>(self, request: Option<T>) -> Result<T, Error> {
+    pub(super) fn finish<T>(self, request: Option<T>) -> Result<T, Error> {
         request.filter(|_| self.violations.is_empty()).ok_or(Error::invalid(self.violations))
     }
 }
@@ -126,6 +144,7 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
     reader.check(!same_number, "order_id", "must differ from ori_order_id");
     let business_id = reader.required("business_id", request.business_id);
     let acknowledged = reader.acknowledged(request.acknowledged_open_order_ids);
+    let note = reader.note(request.operator, request.reason);
     let app_id_named = !request.app_id.is_empty();
     let refund = (|| {
         Some(Refund {
@@ -138,6 +157,7 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
             app_id_named,
             acknowledged: acknowledged?,
             caller: None,
+            note: note?,
         })
     })();
     reader.finish(refund)
@@ -262,7 +282,7 @@ fn swipe_order_type(value: Option<SwipeOrderType>) -> i32 {
     value.into()
 }
 
-fn trade_state(value: Option<TradeState>) -> i32 {
+pub(super) fn trade_state(value: Option<TradeState>) -> i32 {
     let value = match value {
         None => pb::TradeState::Unspecified,
         Some(TradeState::Created) => pb::TradeState::Created,

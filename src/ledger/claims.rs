@@ -180,7 +180,9 @@ impl Ledger {
             .bind(request.looked.names.platform_id.clone())
             .bind(request.looked.names.order_id.clone())
             .bind(request.looked.names.mis_id.clone())
-            .bind(request.looked.epoch);
+            .bind(request.looked.epoch)
+            .bind(request.refund.note.operator.clone())
+            .bind(request.refund.note.reason.clone());
         let written = query.fetch_optional(&mut **tx).await?;
         written
             .map(|written| {
@@ -201,7 +203,9 @@ impl Ledger {
             .bind(serde_json::to_string(&doubt)?)
             .bind(looked.names.platform_id.clone())
             .bind(looked.names.order_id.clone())
-            .bind(looked.names.mis_id.clone());
+            .bind(looked.names.mis_id.clone())
+            .bind(refund.note.operator.clone())
+            .bind(refund.note.reason.clone());
         let key = Key::of(refund);
         self.moved(query, &key, 1, (State::InDoubt, why)).await
     }
@@ -210,9 +214,9 @@ impl Ledger {
 const INSERT: &str = "INSERT INTO refunds (app_id, order_id, msn, amount, original_kind, original, \
     business_id, state, epoch, lease_until, claimed_at, changed_at, look_at, looks, caller, \
     content_hash, claim_id, claim_order, change, free, absent, payment_then, \
-    payment_platform_id, payment_order_id, payment_mis_id) \
+    payment_platform_id, payment_order_id, payment_mis_id, asked_by, asked_why) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, 'claimed', 1 + $17, {now} + $8, {now}, {now}, \
-    {now} + $8, 0, $9, $10, $11, {change}, {change}, $12, $12, $13, $14, $15, $16) \
+    {now} + $8, 0, $9, $10, $11, {change}, {change}, $12, $12, $13, $14, $15, $16, $18, $19) \
     ON CONFLICT DO NOTHING";
 
 /// The content of a number never changes, nor does whether it was free before its first send.
@@ -221,16 +225,18 @@ const UPDATE: &str = "UPDATE refunds SET msn = $3, amount = $4, business_id = $7
     outcome = NULL, claimed_at = {now}, changed_at = {now}, look_at = {now} + $8, looks = 0, \
     caller = $9, content_hash = $10, claim_id = $11, claim_order = {next_change}, change = {next_change}, \
     told = 0, absent = $12, payment_then = $13, payment_platform_id = $14, \
-    payment_order_id = $15, payment_mis_id = $16, doubt = NULL, person = 0 \
+    payment_order_id = $15, payment_mis_id = $16, doubt = NULL, person = 0, \
+    asked_by = $18, asked_why = $19 \
     WHERE app_id = $1 AND order_id = $2 AND original_kind = $5 AND original = $6 \
     AND epoch = $17 AND state = 'not_applied' AND told = 1";
 
 const FOUND: &str = "INSERT INTO refunds (app_id, order_id, msn, amount, original_kind, original, \
     business_id, state, epoch, lease_until, claimed_at, changed_at, look_at, looks, caller, \
     content_hash, claim_order, change, doubt, person, payment_platform_id, payment_order_id, \
-    payment_mis_id) \
+    payment_mis_id, asked_by, asked_why) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, 'in_doubt', 1, {now}, {now}, {now}, {now}, 0, $8, $9, \
-    {change}, {change}, $10, 1, $11, $12, $13) ON CONFLICT DO NOTHING";
+    {change}, {change}, $10, 1, $11, $12, $13, $14, $15) \
+    ON CONFLICT DO NOTHING";
 
 /// Why the number of this row cannot be claimed, if so.
 fn unclaimable(row: &Row, request: &ClaimRequest<'_>) -> Option<Claim> {

@@ -323,6 +323,7 @@ impl Ledger {
     pub async fn purge(&self, retention: Duration) -> Result<u64> {
         let sql = self.sql(
             r#"UPDATE refunds SET amount = NULL, msn = '', business_id = '', caller = NULL,
+                 asked_by = NULL, asked_why = NULL,
                  payment_then = NULL, doubt = NULL, change = {next_change},
                  answer = CASE
                  WHEN answer LIKE '%,"evidence":"Query"}' THEN '{"trade":{},"evidence":"Query"}'

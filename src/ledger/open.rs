@@ -17,10 +17,11 @@ use crate::error::BoxError;
 use crate::metrics::LedgerMetrics;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("refunds", include_str!("../../migrations/0001_refunds.sql")),
     ("caller", include_str!("../../migrations/0002_caller.sql")),
     ("evidence", include_str!("../../migrations/0003_evidence.sql")),
+    ("asked", include_str!("../../migrations/0004_asked.sql")),
 ];
 
 /// So often is the opening of an SQLite file tried, if others open it as well.

@@ -8,13 +8,13 @@ use sqlx::{Any, Executor, FromRow, Row as _, Transaction};
 
 use super::{Decision, Key, Known, Ledger, LedgerError, Result, Row, State, millis};
 use crate::metrics::{Doubts, Work};
-use crate::trade::{Identifier, OrderRef, Payment, PaymentNames, TradeState};
+use crate::trade::{Identifier, Note, OrderRef, Payment, PaymentNames, TradeState};
 
 pub(super) const COLUMNS: &str = "app_id, order_id, msn, amount, original_kind, original, \
     business_id, content_hash, state, epoch, claim_order, change, lease_until, told, free, absent, \
     accepted, payment_then, payment_platform_id, payment_order_id, payment_mis_id, doubt, person, \
     disputed, outcome, answer, claimed_at, changed_at, looks, decided_by, decided_why, caller, \
-    {now} AS now";
+    asked_by, asked_why, {now} AS now";
 
 impl Ledger {
     /// The row of this refund.
@@ -232,6 +232,7 @@ impl FromRow<'_, AnyRow> for Row {
             looks: row.try_get("looks")?,
             decided: decided_by.zip(decided_why).map(|(by, reason)| Decision { by, reason }),
             caller: row.try_get("caller")?,
+            note: Note { operator: row.try_get("asked_by")?, reason: row.try_get("asked_why")? },
             now: row.try_get("now")?,
         })
     }

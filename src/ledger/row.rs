@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Key, State, millis};
-use crate::trade::{Evidence, OrderRef, Payment, PaymentNames, Refund, Refunded, TradeState};
+use crate::trade::{Evidence, Note, OrderRef, Payment, PaymentNames, Refund, Refunded, TradeState};
 
 /// A row of the ledger, as it was at [`Row::now`]. Times are milliseconds by the ledger's clock.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Row {
     pub decided: Option<Decision>,
     /// Who asked for it, as far as that is known; absent once retention has emptied the row.
     pub caller: Option<String>,
+    /// Who of the caller's people wanted it, and why; absent once retention has emptied the row.
+    pub note: Note,
     /// When the row was read.
     pub now: i64,
 }

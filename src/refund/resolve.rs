@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::error::{BoxError, Chain, Fault};
 use crate::ledger::{PaymentThen, Pending, Row, State};
 use crate::telemetry::shown;
-use crate::trade::{Evidence, Identifier, OrderRef, Query, Refund, Refunded, Trade};
+use crate::trade::{Evidence, Identifier, Note, OrderRef, Query, Refund, Refunded, Trade};
 
 /// What may be concluded from one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,6 +343,7 @@ pub(super) fn refund_of(row: &Row) -> Result<Refund, &'static str> {
             app_id_named: true,
             acknowledged: Box::default(),
             caller: None,
+            note: Note::default(),
         })
     })();
     refund.ok_or("the row has been emptied")

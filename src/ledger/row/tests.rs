@@ -28,6 +28,7 @@ impl Row {
             looks: 0,
             decided: None,
             caller: None,
+            note: Note::default(),
             now: 0,
         }
     }
@@ -48,6 +49,7 @@ fn refund() -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 

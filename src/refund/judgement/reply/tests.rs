@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{Accepted, SunmiWords};
-use crate::trade::{Identifier, TradeState};
+use crate::trade::{Identifier, Note, TradeState};
 
 fn id(text: &str) -> Identifier {
     Identifier::parse(text.to_owned()).unwrap()
@@ -19,6 +19,7 @@ fn asked_by(original: OrderRef) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 
