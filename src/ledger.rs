@@ -29,19 +29,23 @@ use crate::trade::{Identifier, Refund};
 mod claims;
 mod durability;
 mod facts;
+mod feed;
 mod moves;
 mod open;
 mod reads;
 mod row;
+mod search;
 mod trouble;
 
 pub(crate) use claims::blocking;
 pub use claims::{Claim, ClaimRequest, Looked};
 pub use durability::Durability;
 pub use facts::Identity;
+pub use feed::{FeedPlace, News};
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
 pub use row::{Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row};
+pub use search::{ClaimedAt, Filter, Patience, Sight, Span};
 pub use trouble::{Moment, Trouble};
 
 /// The key of a refund.

@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// The fact of this name: this value, if there was none.
-    async fn fact(&self, name: &str, value: &str) -> Result<String> {
+    pub(super) async fn fact(&self, name: &str, value: &str) -> Result<String> {
         sqlx::query(
             "INSERT INTO ledger_facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         )

@@ -16,13 +16,20 @@ use super::{CHANGES_TOLD, Clock, Dialect, Ledger, LedgerError, Result};
 use crate::error::BoxError;
 use crate::metrics::LedgerMetrics;
 
-/// The tables, in the order in which they came to be.
-const MIGRATIONS: [(&str, &str); 4] = [
+/// The tables, in the order in which they came to be, for both databases.
+const MIGRATIONS: [(&str, &str); 5] = [
     ("refunds", include_str!("../../migrations/0001_refunds.sql")),
     ("caller", include_str!("../../migrations/0002_caller.sql")),
     ("evidence", include_str!("../../migrations/0003_evidence.sql")),
     ("asked", include_str!("../../migrations/0004_asked.sql")),
+    ("feed", include_str!("../../migrations/0005_feed.sql")),
 ];
+
+/// What comes after them in each.
+const SQLITE_FEED: (&str, &str) =
+    ("feed triggers", include_str!("../../migrations/0006_feed.sqlite.sql"));
+const POSTGRES_FEED: (&str, &str) =
+    ("feed triggers", include_str!("../../migrations/0006_feed.postgres.sql"));
 
 /// So often is the opening of an SQLite file tried, if others open it as well.
 const SQLITE_TRIES: u32 = 5;
@@ -178,6 +185,7 @@ impl Ledger {
             // Whoever claimed them is gone: this process alone serves from the file.
             ledger.doubt_all_claimed().await?;
         }
+        ledger.mend_feed().await?;
         Ok(ledger)
     }
 
@@ -254,16 +262,22 @@ async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Cl
             .await
             .map_err(|error| LedgerError::new(NoLedger(error.into())))?;
     }
-    migrator().run(&pool).await.map_err(LedgerError::new)?;
+    migrator(location).run(&pool).await.map_err(LedgerError::new)?;
     Ok((pool, clock))
 }
 
-fn migrator() -> Migrator {
+fn migrator(location: &Location) -> Migrator {
+    let feed = match location {
+        Location::Memory | Location::Sqlite(_) => SQLITE_FEED,
+        Location::Postgres(_) => POSTGRES_FEED,
+    };
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = sql.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     };
-    Migrator::with_migrations((1..).zip(MIGRATIONS).map(migration).collect())
+    Migrator::with_migrations(
+        (1..).zip(MIGRATIONS.into_iter().chain([feed])).map(migration).collect(),
+    )
 }
 
 fn lock_is_exclusive(location: &Location) -> bool {

@@ -35,6 +35,8 @@ fn content(row: &Row) -> Lines {
     }
     lines.push(("original", format!("{kind} {original}")));
     lines.extend(row.caller.clone().map(|caller| ("caller", caller)));
+    lines.extend(row.note.operator.clone().map(|operator| ("operator", operator)));
+    lines.extend(row.note.reason.clone().map(|reason| ("reason", reason)));
     lines
 }
 
