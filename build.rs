@@ -12,7 +12,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::Compiler::new(["proto"])?
         .include_source_info(true)
         .include_imports(true)
-        .open_files(["sunmi/trade/v1/trade_service.proto", "sunmi/trade/v1/error.proto"])?
+        .open_files([
+            "sunmi/trade/v1/trade_service.proto",
+            "sunmi/trade/v1/refund_ledger_service.proto",
+            "sunmi/trade/v1/error.proto",
+        ])?
         .file_descriptor_set();
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;

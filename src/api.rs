@@ -1,5 +1,6 @@
-//! The gRPC edge: three short methods, each convert, call, answer. Nothing below this
-//! module knows tonic or the proto types.
+//! The gRPC edge: short methods, each convert, call, answer; those of the trade service here,
+//! those that read the ledger in [`ledger`]. Nothing below this module knows tonic or the proto
+//! types.
 //!
 //! A request passes [`edge`], where the [`gate`] lets it in ([`who`] makes it?), a method
 //! here, [`convert`] (the only validation) and, on failure, [`status`] (the only maker of
@@ -12,7 +13,7 @@ use tonic::{Request, Response, Status};
 use crate::error::Error;
 use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
-use crate::trade::{AppIds, Operation};
+use crate::trade::{AppIds, Method};
 
 mod about;
 mod call;
@@ -20,15 +21,18 @@ mod commit;
 mod convert;
 mod edge;
 mod gate;
+mod ledger;
 mod origin;
 pub mod pb;
 mod status;
 mod unknown;
+mod watches;
 mod who;
 
 use call::Call;
 use edge::Edge;
 pub use gate::{CallLimits, Gate};
+pub use ledger::LedgerQueries;
 use pb::trade_service_server::{TradeService, TradeServiceServer};
 pub use unknown::CountUnknown;
 
@@ -109,7 +113,7 @@ impl TradeService for Trades {
         &self,
         request: Request<pb::QueryRequest>,
     ) -> Result<Response<pb::QueryResponse>, Status> {
-        let call = Call::of(&request, Operation::Query)?;
+        let call = Call::of(&request, Method::Query)?;
         let answer = self.query(&call, request.into_inner()).await;
         call.answer(answer)
     }
@@ -118,7 +122,7 @@ impl TradeService for Trades {
         &self,
         request: Request<pb::RefundRequest>,
     ) -> Result<Response<pb::RefundResponse>, Status> {
-        let call = Call::of(&request, Operation::Refund)?;
+        let call = Call::of(&request, Method::Refund)?;
         let answer = self.refund(&call, request.into_inner()).await;
         call.answer(answer)
     }
@@ -127,7 +131,7 @@ impl TradeService for Trades {
         &self,
         request: Request<pb::SwipeQueryRequest>,
     ) -> Result<Response<pb::SwipeQueryResponse>, Status> {
-        let call = Call::of(&request, Operation::SwipeQuery)?;
+        let call = Call::of(&request, Method::SwipeQuery)?;
         let answer = self.swipe_query(&call, request.into_inner()).await;
         call.answer(answer)
     }

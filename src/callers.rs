@@ -10,9 +10,10 @@ use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::Semaphore;
 
 use crate::error::{BoxError, Error, Fault, Violation};
+use crate::ledger::Sight;
 use crate::peer::PeerIdentity;
 use crate::reload::{Contents, Kind, Origin, Watched};
-use crate::trade::{Identifier, Operation, Refund};
+use crate::trade::{Identifier, Method, Refund};
 
 /// Who may call this server.
 #[derive(Clone, Debug)]
@@ -67,11 +68,13 @@ pub struct Caller {
     /// The file of its bearer tokens.
     pub tokens_from: Option<Origin>,
     /// What it may call.
-    pub rpcs: Vec<Operation>,
+    pub rpcs: Vec<Method>,
     /// As whom it may have calls signed; `None` for all.
     pub app_ids: Option<Vec<Identifier>>,
     /// The most that one refund of its may be, in minor units.
     pub max_refund: Option<i64>,
+    /// Whether it sees only those refunds of the ledger that it asked for itself.
+    pub own_refunds_only: bool,
     /// Places for its calls, if there is a bound on how many are served at once.
     pub places: Option<Arc<Semaphore>>,
 }
@@ -163,8 +166,8 @@ impl Caller {
     ///
     /// # Errors
     /// [`Fault::CallerNotAllowed`].
-    pub fn may_call(&self, operation: Operation) -> Result<(), Error> {
-        match self.rpcs.contains(&operation) {
+    pub fn may_call(&self, method: Method) -> Result<(), Error> {
+        match self.rpcs.contains(&method) {
             true => Ok(()),
             false => Err(self.not_allowed(None)),
         }
@@ -197,6 +200,12 @@ impl Caller {
                 rule: "must not be more than this caller may refund at once",
             }))),
         }
+    }
+
+    /// Which refunds of the ledger it may see.
+    pub fn sight(&self) -> Sight {
+        let own = self.own_refunds_only.then(|| self.name.to_string());
+        Sight { app_ids: self.app_ids.clone(), caller: own }
     }
 
     fn not_allowed(&self, violation: Option<Violation>) -> Error {

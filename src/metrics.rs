@@ -15,7 +15,7 @@ use prometheus::{
 };
 
 use crate::error::BoxError;
-use crate::trade::Operation;
+use crate::trade::Method;
 
 mod ledger;
 mod process;
@@ -65,8 +65,8 @@ impl Metrics {
     }
 
     /// The calls of this method.
-    pub fn rpc(&self, operation: Operation) -> &Rpc {
-        self.rpcs.of(operation)
+    pub fn rpc(&self, method: Method) -> &Rpc {
+        self.rpcs.of(method)
     }
 
     /// The calls of methods that are not there.

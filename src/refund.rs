@@ -26,6 +26,7 @@ use crate::sunmi::{Answered, Client};
 use crate::telemetry::Trace;
 use crate::trade::{Identifier, Refund, Refunded};
 
+mod ask;
 mod begin;
 mod begun;
 mod follow;
@@ -41,6 +42,8 @@ mod schedule;
 mod send;
 mod turns;
 
+use ask::Asks;
+pub use ask::{Asked, last_error, reply, unread};
 pub use begun::Begun;
 use begun::Caller;
 use memory::Memory;
@@ -57,6 +60,7 @@ pub struct Refunds {
     memory: Memory,
     numbers: Turns<Key, ()>,
     payments: Turns<PaymentKey, Identifier>,
+    asks: Asks,
 }
 
 /// A payment as a refund asks for it: who signs, the kind of number, and the number.
@@ -99,6 +103,7 @@ impl Refunds {
             memory: Memory::default(),
             numbers: Turns::default(),
             payments: Turns::default(),
+            asks: Asks::default(),
         }
     }
 

@@ -20,7 +20,7 @@ mod http2;
 mod measured;
 
 use crate::admin::{self, Readiness, Seen};
-use crate::api::{CountUnknown, Gate, Trades, pb};
+use crate::api::{CountUnknown, Gate, LedgerQueries, Trades, pb};
 use crate::config::{Config, Upstream};
 use crate::connections::Connections;
 use crate::error::BoxError;
@@ -31,13 +31,13 @@ use crate::reload::{self, Contents, Kind, Watched};
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::{self, Client};
 use crate::tls::{Files, Tls, TlsFault};
-use crate::trade::Operation;
+use crate::trade::Method;
 use accept::{Port, Tokens};
 use aside::{Aside, Bounds, MAX_REPLY, MAX_REQUEST};
 use drain::{Parts, drain};
 
-/// The names under which health is reported: the server as a whole, and the service.
-const HEALTH_NAMES: [&str; 2] = ["", Operation::SERVICE];
+/// The names under which health is reported: the server as a whole, and its own services.
+const HEALTH_NAMES: [&str; 3] = ["", Method::SERVICES[0], Method::SERVICES[1]];
 
 /// The ports, already bound.
 #[derive(Debug)]
@@ -116,7 +116,8 @@ pub async fn run(
     let gate = Gate::new(access, deadlines, &config.calls, Arc::clone(&metrics));
     let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
-        .add_service(Trades::new(client, refunds).into_service(gate))
+        .add_service(Trades::new(client, refunds.clone()).into_service(gate.clone()))
+        .add_service(LedgerQueries::new(refunds, stop.clone()).into_service(gate))
         .add_service(bounds.around(health_service))
         .add_optional_service(reflection)
         .add_optional_service(old_reflection);

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 mod answers;
 mod identifiers;
+mod method;
 mod payment;
 
 pub use answers::{
@@ -12,16 +13,10 @@ pub use answers::{
     Refunded, SwipeOrderType, Trade, TradeState, UnixSeconds, Unrecognized,
 };
 pub use identifiers::{AppIds, Identifier, OrderRef};
+pub use method::Method;
 pub use payment::{Payment, PaymentNames};
 
-/// The service's name on the wire, and the full names of its methods.
-macro_rules! service {
-    ($method:literal) => {
-        concat!("sunmi.trade.v1.TradeService", $method)
-    };
-}
-
-/// The three calls.
+/// The three calls of Sunmi's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Look up a scan payment or a refund.
@@ -33,9 +28,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The service whose methods they are, as it is named on the wire.
-    pub const SERVICE: &str = service!("");
-
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Query, Self::Refund, Self::SwipeQuery];
 
@@ -45,15 +37,6 @@ impl Operation {
             Self::Query => "Query",
             Self::Refund => "Refund",
             Self::SwipeQuery => "SwipeQuery",
-        }
-    }
-
-    /// The full name of the method, as traces and logs call it.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Query => service!("/Query"),
-            Self::Refund => service!("/Refund"),
-            Self::SwipeQuery => service!("/SwipeQuery"),
         }
     }
 }

@@ -3,11 +3,11 @@
 use crate::trade::{Identifier, OrderRef, Query, Refund, SwipeQuery};
 
 /// The identifiers of a request that was in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct About {
     /// Who signs; no secret, and no identifier of a trade.
-    pub(super) app_id: Identifier,
-    pub(super) msn: Identifier,
+    pub(super) app_id: Option<Identifier>,
+    pub(super) msn: Option<Identifier>,
     pub(super) order_id: Option<Identifier>,
     pub(super) mis_id: Option<Identifier>,
     pub(super) platform_id: Option<Identifier>,
@@ -18,15 +18,7 @@ pub(super) struct About {
 
 impl About {
     fn new(app_id: &Identifier, msn: &Identifier) -> Self {
-        Self {
-            app_id: app_id.clone(),
-            msn: msn.clone(),
-            order_id: None,
-            mis_id: None,
-            platform_id: None,
-            original: None,
-            business_id: None,
-        }
+        Self { app_id: Some(app_id.clone()), msn: Some(msn.clone()), ..Self::default() }
     }
 }
 

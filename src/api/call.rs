@@ -17,23 +17,24 @@ use super::status::status;
 use super::who::Who;
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, Violation};
+use crate::ledger::Sight;
 use crate::metrics::{self, Outcome};
 use crate::refund::Begun;
 use crate::sunmi::Answered;
 use crate::telemetry::{Trace, shown};
-use crate::trade::{Identifier, Operation, Refund, Refunded};
+use crate::trade::{Identifier, Method, Refund, Refunded};
 
 /// What a call comes to whose caller gave it up.
 const CANCELLED: &str = "CANCELLED";
 
-/// A call of the trade service. Clones are the same call.
+/// A call of one of this server's own services. Clones are the same call.
 #[derive(Clone, Debug)]
 pub(super) struct Call(Arc<Known>);
 
 /// What is known of a call.
 #[derive(Debug)]
 struct Known {
-    operation: Operation,
+    method: Method,
     origin: Origin,
     deadline: Deadline,
     started: Instant,
@@ -65,15 +66,15 @@ struct Ended {
 impl Call {
     /// A call that `who` has just made and that must be answered within `granted`.
     pub(super) fn open(
-        operation: Operation,
+        method: Method,
         origin: Origin,
         granted: Duration,
         who: Who,
         gate: &Gate,
     ) -> Self {
-        gate.metrics().rpc(operation).start();
+        gate.metrics().rpc(method).start();
         Self(Arc::new(Known {
-            operation,
+            method,
             origin,
             deadline: Deadline::after(granted),
             started: Instant::now(),
@@ -90,14 +91,14 @@ impl Call {
 
     /// The call that this request, which was read, is part of, as its method, with its place
     /// among those that are served.
-    pub(super) fn of<T>(request: &Request<T>, operation: Operation) -> Result<Self, Status> {
+    pub(super) fn of<T>(request: &Request<T>, method: Method) -> Result<Self, Status> {
         let call = request.extensions().get::<Self>();
-        let internal = || status(&Error::new(Fault::Internal), operation, "");
+        let internal = || status(&Error::new(Fault::Internal), method, "");
         let call = call.cloned().ok_or_else(internal)?;
         let known = &call.0;
         known.read.store(true, Ordering::Release);
-        known.gate.metrics().rpc(operation).receive();
-        let place = known.gate.place(&known.who, operation).map_err(|full| call.refuse(&full))?;
+        known.gate.metrics().rpc(method).receive();
+        let place = known.gate.place(&known.who, method).map_err(|full| call.refuse(&full))?;
         let _ = known.place.set(place);
         Ok(call)
     }
@@ -165,11 +166,38 @@ impl Call {
                     outcome: self.0.refunded.get().copied(),
                     error: None,
                 });
-                self.0.gate.metrics().rpc(self.0.operation).send();
+                self.sent();
                 Ok(Response::new(answer.value))
             }
             Err(error) => Err(self.refuse(&error)),
         }
+    }
+
+    /// The same of a call that makes no attempts of its own.
+    pub(super) fn reply<T>(&self, answer: Result<T, Error>) -> Result<Response<T>, Status> {
+        match answer {
+            Ok(answer) => {
+                self.ended(Ended::bare("OK"));
+                self.sent();
+                Ok(Response::new(answer))
+            }
+            Err(error) => Err(self.refuse(&error)),
+        }
+    }
+
+    /// Counts a message that its caller is told.
+    pub(super) fn sent(&self) {
+        self.0.gate.metrics().rpc(self.0.method).send();
+    }
+
+    /// Notes that its stream ended in good order.
+    pub(super) fn ended_well(&self) {
+        self.ended(Ended::bare("OK"));
+    }
+
+    /// Which refunds its caller may see.
+    pub(super) fn sight(&self) -> Sight {
+        self.0.who.caller.as_ref().map_or_else(Sight::default, |caller| caller.sight())
     }
 
     /// The status of this error.
@@ -183,7 +211,7 @@ impl Call {
             outcome: Some(error.refund_outcome().into()),
             error: Some(Chain(error).to_string()),
         });
-        status(error, self.0.operation, &self.0.origin.request_id)
+        status(error, self.0.method, &self.0.origin.request_id)
     }
 
     /// The status of a call that its method did not answer.
@@ -225,14 +253,14 @@ impl Call {
         let (origin, about) = (&known.origin, known.about.get());
         let end = known.ended.get_or_init(|| Ended::bare(CANCELLED));
         let metrics = known.gate.metrics();
-        metrics.rpc(known.operation).finish(metrics::number(end.code), known.started.elapsed());
-        if let Some(outcome) = end.outcome.filter(|_| known.operation == Operation::Refund) {
+        metrics.rpc(known.method).finish(metrics::number(end.code), known.started.elapsed());
+        if let Some(outcome) = end.outcome.filter(|_| known.method == Method::Refund) {
             metrics.refunds().count(outcome);
         }
         origin.trace.end(end.code);
         let number = |of: fn(&About) -> Option<&Identifier>| shown(of(about?)?.as_str());
         tracing::info!(
-            rpc.method = known.operation.method(),
+            rpc.method = known.method.full_name(),
             code = end.code,
             reason = end.reason,
             sunmi_code = end.sunmi_code.as_deref(),
@@ -244,8 +272,8 @@ impl Call {
             repeat = origin.repeat,
             trace_id = origin.trace.trace_id().map(display),
             span_id = origin.trace.span_id().map(display),
-            app_id = about.map(|about| about.app_id.as_str()),
-            msn = number(|about| Some(&about.msn)).as_deref(),
+            app_id = about.and_then(|about| Some(about.app_id.as_ref()?.as_str())),
+            msn = number(|about| about.msn.as_ref()).as_deref(),
             order_id = number(|about| about.order_id.as_ref()).as_deref(),
             mis_id = number(|about| about.mis_id.as_ref()).as_deref(),
             platform_id = number(|about| about.platform_id.as_ref()).as_deref(),

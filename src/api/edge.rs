@@ -1,4 +1,4 @@
-//! What happens to every call of the trade service before and after its method: the
+//! What happens to every call of this server's own services before and after its method: the
 //! [`gate`](super::gate) lets it in or not, its deadline is kept, a panic is caught, and it is
 //! seen to its end.
 
@@ -10,25 +10,27 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request as HttpRequest, Response as HttpResponse, StatusCode};
+use http::{
+    HeaderValue, Method as HttpMethod, Request as HttpRequest, Response as HttpResponse, StatusCode,
+};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
+use self::streamed::Streamed;
 use super::call::Call;
 use super::commit::{Answer, commit};
 use super::gate::Gate;
-use super::pb::trade_service_server::SERVICE_NAME;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fault};
-use crate::trade::Operation;
+use crate::trade::Method;
 
 /// tonic arms a timer of its own from `grpc-timeout`, which answers CANCELLED and drops the
 /// method. It must never fire before ours, which is this much later than the deadline that
 /// the method goes by.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// The trade service behind its edge.
+/// A service behind its edge.
 #[derive(Clone, Debug)]
 pub struct Edge<S> {
     service: S,
@@ -59,19 +61,24 @@ where
     }
 
     fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
-        let Some(operation) = operation(request.uri().path()) else {
+        let Some(method) = Method::of_path(request.uri().path()) else {
             // tonic answers UNIMPLEMENTED.
             return Box::pin(self.service.call(request));
         };
         if !is_grpc(&request) {
             return Box::pin(async { Ok(no_grpc()) });
         }
-        let answer = self.answer(request, operation);
-        match operation {
-            Operation::Refund if !cfg!(feature = "unguarded-headers") => {
+        let answer = self.answer(request, method);
+        match method {
+            Method::Refund if !cfg!(feature = "unguarded-headers") => {
                 Box::pin(async { Ok(commit(answer)) })
             }
-            Operation::Refund | Operation::Query | Operation::SwipeQuery => answer,
+            Method::Refund
+            | Method::Query
+            | Method::SwipeQuery
+            | Method::GetRefund
+            | Method::ListRefunds
+            | Method::WatchRefunds => answer,
         }
     }
 }
@@ -82,35 +89,39 @@ where
     S::Future: Send + 'static,
 {
     /// What the method answers, in time, or what is said in its place.
-    fn answer(&mut self, mut request: HttpRequest<Body>, operation: Operation) -> Answer {
-        let (call, admitted) = self.gate.open(&request, operation);
+    fn answer(&mut self, mut request: HttpRequest<Body>, method: Method) -> Answer {
+        let (call, admitted) = self.gate.open(&request, method);
         if let Err(error) = admitted {
             let watch = Watch(call);
             return Box::pin(async move { Ok(watch.0.refuse(&error).into_http()) });
         }
         request.extensions_mut().insert(call.clone());
-        let method = call.trace().hold(self.service.call(request));
-        let method = AssertUnwindSafe(method).catch_unwind();
+        let work = call.trace().hold(self.service.call(request));
+        let work = AssertUnwindSafe(work).catch_unwind();
         let (gate, watch) = (self.gate.clone(), Watch(call));
         Box::pin(async move {
             let call = &watch.0;
-            let mut method = pin!(method);
+            let mut work = pin!(work);
             let until = Deadline::after(call.deadline().left() + GRACE);
             // Most requests are here together with their headers.
             let at_once = tokio::select! {
                 biased;
-                answer = &mut method => Some(answer),
+                answer = &mut work => Some(answer),
                 () = std::future::ready(()) => None,
             };
             let answer = match at_once {
-                None if call.was_read() => until.bound(method).await,
-                None => awaited(&gate, call, method, until).await,
+                None if call.was_read() => until.bound(work).await,
+                None => awaited(&gate, call, work, until).await,
                 answer => answer,
             };
-            Ok(match answer {
+            let response = match answer {
                 Some(Ok(Ok(response))) => call.detailed(response),
                 Some(Err(_panic)) => call.unanswered(Error::new(Fault::Internal)).into_http(),
                 None => call.unanswered(Error::new(Fault::DeadlineExceeded)).into_http(),
+            };
+            Ok(match method.is_stream() {
+                true => response.map(|body| Body::new(Streamed::new(body, watch))),
+                false => response,
             })
         })
     }
@@ -138,7 +149,8 @@ async fn awaited<F: Future>(
     }
 }
 
-/// Sees a call to its end, whether it is answered or its caller gives it up.
+/// Sees a call to its end, whether it is answered or its caller gives it up; a stream, to the
+/// end of that.
 struct Watch(Call);
 
 impl Drop for Watch {
@@ -154,7 +166,7 @@ fn is_grpc(request: &HttpRequest<Body>) -> bool {
     let is_grpc = content
         .and_then(|it| it.strip_prefix(b"application/grpc"))
         .is_some_and(|rest| rest.is_empty() || matches!(rest[0], b'+' | b';'));
-    is_grpc && request.method() == Method::POST
+    is_grpc && request.method() == HttpMethod::POST
 }
 
 /// What gRPC over HTTP/2 wants such a request answered with.
@@ -164,11 +176,7 @@ fn no_grpc() -> HttpResponse<Body> {
     response
 }
 
-/// The method of the trade service that has this path.
-pub(super) fn operation(path: &str) -> Option<Operation> {
-    let method = path.strip_prefix('/')?.strip_prefix(SERVICE_NAME)?.strip_prefix('/')?;
-    Operation::ALL.into_iter().find(|operation| operation.name() == method)
-}
+mod streamed;
 
 #[cfg(test)]
 mod tests;

@@ -10,15 +10,20 @@ use tonic::body::Body;
 
 use super::call::Call;
 use super::origin::Origin;
+use super::watches::{Watch, Watches};
 use super::who::Who;
 use crate::callers::Access;
 use crate::deadline::{Limits, parse_grpc_timeout};
 use crate::error::{Error, Fault, Violation};
 use crate::metrics::Metrics;
 use crate::places::{self, Places};
-use crate::trade::Operation;
+use crate::trade::Method;
 
-/// What the trade service is guarded by. Clones share everything.
+/// How long a stream lasts: so that whoever lost the right to see it, or a connection that nobody
+/// reads, does not have it for ever.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What this server's own services are guarded by. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Rules>);
 
@@ -29,6 +34,7 @@ struct Rules {
     message_timeout: Duration,
     places: Arc<Semaphore>,
     awaited: Arc<Places>,
+    watches: Watches,
     metrics: Arc<Metrics>,
 }
 
@@ -52,35 +58,48 @@ impl Gate {
         let places = Arc::new(Semaphore::new(limits.calls as usize));
         let message_timeout = limits.message_timeout;
         let awaited = Places::new(limits.calls, Arc::default());
-        Self(Arc::new(Rules { access, deadlines, message_timeout, places, awaited, metrics }))
+        let watches = Watches::default();
+        Self(Arc::new(Rules {
+            access,
+            deadlines,
+            message_timeout,
+            places,
+            awaited,
+            watches,
+            metrics,
+        }))
     }
 
     /// The call that this request is, and why it is refused if it is.
     pub(super) fn open(
         &self,
         request: &Request<Body>,
-        operation: Operation,
+        method: Method,
     ) -> (Call, Result<(), Error>) {
         let who = Who::of(request, &self.0.access);
-        let time = self.time(request.headers());
+        let time = self.time(method, request.headers());
         let call = Call::open(
-            operation,
-            Origin::of(request, operation),
+            method,
+            Origin::of(request, method),
             time.as_ref().copied().unwrap_or_default(),
             who.as_ref().cloned().unwrap_or_default(),
             self,
         );
         let admitted = who.and_then(|who| {
-            who.may_call(operation)?;
+            who.may_call(method)?;
             time.map(drop)
         });
         (call, admitted)
     }
 
     /// How long this server may take.
-    fn time(&self, headers: &HeaderMap) -> Result<Duration, Error> {
+    fn time(&self, method: Method, headers: &HeaderMap) -> Result<Duration, Error> {
+        let limits = match method.is_stream() {
+            true => &Limits { default: LONGEST, max: LONGEST, ..self.0.deadlines.clone() },
+            false => &self.0.deadlines,
+        };
         let asked = timeout(headers).map_err(|violation| Error::invalid(vec![violation]))?;
-        match self.0.deadlines.grant(asked) {
+        match limits.grant(asked) {
             Duration::ZERO => Err(Error::new(Fault::DeadlineExceeded)),
             granted => Ok(granted),
         }
@@ -105,25 +124,35 @@ impl Gate {
     /// A place for a call whose request was read: one that is still awaited holds none, or
     /// requests that never end could take them all. A refund without a place was not looked at:
     /// it may well be known.
-    pub(super) fn place(&self, who: &Who, operation: Operation) -> Result<Place, Error> {
+    pub(super) fn place(&self, who: &Who, method: Method) -> Result<Place, Error> {
+        if method.is_stream() {
+            let watch = self.0.watches.take(who.name.as_deref());
+            let watch = watch.map_err(|full| Error::new(Fault::Overloaded).because(full))?;
+            return Ok(Place::OfStream(watch));
+        }
         let places = |all: &Arc<Semaphore>| {
-            Arc::clone(all).try_acquire_owned().map_err(|full| match operation {
-                Operation::Query | Operation::SwipeQuery => {
-                    Error::new(Fault::Overloaded).because(full)
-                }
-                Operation::Refund => Error::refund_outcome_unknown(full),
+            Arc::clone(all).try_acquire_owned().map_err(|full| match method {
+                Method::Query
+                | Method::SwipeQuery
+                | Method::GetRefund
+                | Method::ListRefunds
+                | Method::WatchRefunds => Error::new(Fault::Overloaded).because(full),
+                Method::Refund => Error::refund_outcome_unknown(full),
             })
         };
         let own = who.caller.as_ref().and_then(|caller| caller.places.as_ref());
-        Ok(Place { _own: own.map(places).transpose()?, _of_all: places(&self.0.places)? })
+        Ok(Place::OfCall(own.map(places).transpose()?, places(&self.0.places)?))
     }
 }
 
 /// A place among the calls that are served at once, held while it lives.
 #[derive(Debug)]
-pub(super) struct Place {
-    _own: Option<OwnedSemaphorePermit>,
-    _of_all: OwnedSemaphorePermit,
+#[expect(dead_code, reason = "held, and given back when it is dropped")]
+pub(super) enum Place {
+    /// Of the caller's, where it has a bound of its own, and of all.
+    OfCall(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
+    /// A stream lasts, so it would take a call's place for good: streams have their own.
+    OfStream(Watch),
 }
 
 /// How long the caller gives the call.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::peer::Peer;
 use crate::telemetry::Trace;
-use crate::trade::Operation;
+use crate::trade::Method;
 
 /// Where a call comes from.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ pub(super) struct Origin {
 
 impl Origin {
     /// That of this request.
-    pub(super) fn of(request: &Request<Body>, operation: Operation) -> Self {
+    pub(super) fn of(request: &Request<Body>, method: Method) -> Self {
         let headers = request.headers();
         let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
         Self {
             request_id: request_id(headers),
             peer,
             repeat: repeat(headers),
-            trace: Trace::of_call(operation.method(), headers),
+            trace: Trace::of_call(method.full_name(), headers),
         }
     }
 }

@@ -10,7 +10,7 @@ use tonic_types::pb as rpc;
 
 use super::pb;
 use crate::error::{self, Error, NextStep, RefundOutcome, Row, Violation};
-use crate::trade::Operation;
+use crate::trade::Method;
 
 /// Text of Sunmi's is cut to this many bytes, so that all trailers together stay under
 /// 6 KiB: gRPC's C core drops what is above 8 to 16 KiB, and with it the status.
@@ -26,22 +26,22 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const DOMAIN: &str = "sunmi-trade";
 
 /// The status that tells the caller of this error.
-pub(super) fn status(error: &Error, operation: Operation, request_id: &str) -> Status {
+pub(super) fn status(error: &Error, method: Method, request_id: &str) -> Status {
     let row = error.fault().row();
     let code = code(row.code);
     let details = rpc::Status {
         code: code.into(),
         message: row.message.to_owned(),
-        details: details(error, operation, request_id),
+        details: details(error, method, request_id),
     };
     Status::with_details(code, row.message, details.encode_to_vec().into())
 }
 
-fn details(error: &Error, operation: Operation, request_id: &str) -> Vec<Any> {
+fn details(error: &Error, method: Method, request_id: &str) -> Vec<Any> {
     let (row, context) = (error.fault().row(), error.context());
     let mut details = vec![
-        any("sunmi.trade.v1.TradeError", &trade_error(error, operation)),
-        any("google.rpc.ErrorInfo", &error_info(error, operation)),
+        any("sunmi.trade.v1.TradeError", &trade_error(error, method)),
+        any("google.rpc.ErrorInfo", &error_info(error, method)),
         any(
             "google.rpc.RequestInfo",
             &rpc::RequestInfo { request_id: request_id.to_owned(), ..Default::default() },
@@ -65,7 +65,8 @@ fn details(error: &Error, operation: Operation, request_id: &str) -> Vec<Any> {
     details
 }
 
-fn trade_error(error: &Error, operation: Operation) -> pb::TradeError {
+/// What a machine is told of this error.
+pub(super) fn trade_error(error: &Error, method: Method) -> pb::TradeError {
     let words = error.context().sunmi.as_ref();
     let row = error.fault().row();
     pb::TradeError {
@@ -75,15 +76,15 @@ fn trade_error(error: &Error, operation: Operation) -> pb::TradeError {
             .filter(|words| !words.message.is_empty())
             .map(|words| cut(&words.message).to_owned()),
         next_step: next_step(row.next_step).into(),
-        refund_outcome: outcome(error, operation)
+        refund_outcome: outcome(error, method)
             .map_or(pb::RefundOutcome::Unspecified, refund_outcome)
             .into(),
     }
 }
 
-fn error_info(error: &Error, operation: Operation) -> rpc::ErrorInfo {
+fn error_info(error: &Error, method: Method) -> rpc::ErrorInfo {
     let context = error.context();
-    let mut metadata = HashMap::from([("operation".to_owned(), operation.name().to_owned())]);
+    let mut metadata = HashMap::from([("operation".to_owned(), method.name().to_owned())]);
     if let Some(words) = &context.sunmi {
         metadata.insert("sunmiCode".to_owned(), cut(&words.code).to_owned());
     }
@@ -93,7 +94,7 @@ fn error_info(error: &Error, operation: Operation) -> rpc::ErrorInfo {
     if let Some(attempts) = context.attempts {
         metadata.insert("attempts".to_owned(), attempts.to_string());
     }
-    if let Some(outcome) = outcome(error, operation) {
+    if let Some(outcome) = outcome(error, method) {
         metadata.insert("refundOutcome".to_owned(), outcome.name().to_owned());
     }
     if let Some(open) = &context.open_order_id {
@@ -123,8 +124,8 @@ fn bad_request(violations: &[Violation]) -> rpc::BadRequest {
 }
 
 /// What is known of the money, if this was about any.
-fn outcome(error: &Error, operation: Operation) -> Option<RefundOutcome> {
-    (operation == Operation::Refund).then(|| error.refund_outcome())
+fn outcome(error: &Error, method: Method) -> Option<RefundOutcome> {
+    (method == Method::Refund).then(|| error.refund_outcome())
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
@@ -202,7 +203,7 @@ mod tests {
             context.sunmi = Some(words);
             context.violations = vec![Violation { field: "ori_platform_id", rule }; 21];
         });
-        let status = status(&error, Operation::Refund, &"x".repeat(128));
+        let status = status(&error, Method::Refund, &"x".repeat(128));
         let headers = status.into_http::<()>().into_parts().0.headers;
         let size: usize =
             headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();

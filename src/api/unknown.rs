@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use super::edge::operation;
 use crate::metrics::Metrics;
+use crate::trade::Method;
 
 /// Where health and reflection are, whether they are served or not.
 const LEFT_OUT: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
@@ -58,7 +58,8 @@ where
 
     fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
         let path = request.uri().path();
-        let served = operation(path).is_some() || LEFT_OUT.iter().any(|it| path.starts_with(it));
+        let served =
+            Method::of_path(path).is_some() || LEFT_OUT.iter().any(|it| path.starts_with(it));
         let answer = self.service.call(request);
         if served {
             return Either::Left(answer);

@@ -9,7 +9,7 @@ use tonic::body::Body;
 use crate::callers::{Access, Caller};
 use crate::error::Error;
 use crate::peer::{Peer, PeerIdentity};
-use crate::trade::Operation;
+use crate::trade::Method;
 
 mod mesh;
 
@@ -50,8 +50,8 @@ impl Who {
     ///
     /// # Errors
     /// `CALLER_NOT_ALLOWED`.
-    pub(super) fn may_call(&self, operation: Operation) -> Result<(), Error> {
-        self.caller.as_ref().map_or(Ok(()), |caller| caller.may_call(operation))
+    pub(super) fn may_call(&self, method: Method) -> Result<(), Error> {
+        self.caller.as_ref().map_or(Ok(()), |caller| caller.may_call(method))
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::source::Reader;
 use crate::callers::{Access, Caller, Callers, Mesh, Tokens};
 use crate::reload::{self, Origin};
-use crate::trade::{Identifier, Operation};
+use crate::trade::{Identifier, Method};
 
 /// What stands in the place of callers where the network has checked them, and whom it makes
 /// this server believe.
@@ -77,6 +77,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(
     let rpcs = rpcs(reader, &key("rpcs"));
     let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
     let max_refund = max_refund(reader, &key("max_refund_minor"));
+    let own_refunds_only = own_refunds_only(reader, &key("own_refunds_only"));
     let max_calls = reader.optional_count(&key("max_calls"), 1..=1_000_000);
     let caller = Caller {
         name: name?,
@@ -86,6 +87,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(
         rpcs,
         app_ids,
         max_refund,
+        own_refunds_only,
         places: max_calls.map(|count| Arc::new(Semaphore::new(count as usize))),
     };
     Some((caller, tokens.unwrap_or_default()))
@@ -105,10 +107,11 @@ fn tokens(reader: &mut Reader, key: &str, path: String) -> Option<(Tokens, Origi
     }
 }
 
-fn rpcs(reader: &mut Reader, key: &str) -> Vec<Operation> {
+fn rpcs(reader: &mut Reader, key: &str) -> Vec<Method> {
     reader.check(reader.has(key), key, "is required");
-    let rule = "must be a list out of Query, Refund and SwipeQuery";
-    let named = |name: &str| Operation::ALL.into_iter().find(|it| it.name() == name);
+    let rule = "must be a list out of Query, Refund, SwipeQuery, GetRefund, ListRefunds and \
+                WatchRefunds";
+    let named = |name: &str| Method::ALL.into_iter().find(|it| it.name() == name);
     reader.list(key, rule, named).unwrap_or_default()
 }
 
@@ -122,4 +125,12 @@ fn max_refund(reader: &mut Reader, key: &str) -> Option<i64> {
     let most = reader.take(key, rule, |value| value.as_integer().filter(|most| *most > 0))?;
     reader.in_force_as(&most.into());
     Some(most)
+}
+
+fn own_refunds_only(reader: &mut Reader, key: &str) -> bool {
+    let only = reader.take(key, "must be true or false", toml::Value::as_bool);
+    if let Some(only) = only {
+        reader.in_force_as(&only.into());
+    }
+    only.unwrap_or_default()
 }

@@ -157,6 +157,8 @@ pub enum Fault {
     RefundInFlight,
     RefundNotApplied,
     RefundOutcomeUnknown,
+    LedgerUnread,
+    RefundNotFound,
     CallerUnauthenticated,
     CallerNotAllowed,
     Internal,
@@ -164,7 +166,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, in the order of the table.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 48] = [
         Self::ServiceUnavailable,
         Self::InsufficientAuthorization,
         Self::ParameterMissing,
@@ -208,6 +210,8 @@ impl Fault {
         Self::RefundInFlight,
         Self::RefundNotApplied,
         Self::RefundOutcomeUnknown,
+        Self::LedgerUnread,
+        Self::RefundNotFound,
         Self::CallerUnauthenticated,
         Self::CallerNotAllowed,
         Self::Internal,
@@ -270,6 +274,8 @@ impl Fault {
             Self::RefundInFlight => row("REFUND_IN_FLIGHT", FailedPrecondition, NotAttempted, Never, ResolveOpenRefund, "another refund of this payment is open: its outcome is not known yet"),
             Self::RefundNotApplied => row("REFUND_NOT_APPLIED", Aborted, NotApplied, Never, RepeatSameRefund, "an earlier attempt is now known not to have moved money"),
             Self::RefundOutcomeUnknown => row("REFUND_OUTCOME_UNKNOWN", Code::Unknown, OnRefund::Unknown, Never, RepeatSameRefund, "it is not known whether the refund happened"),
+            Self::LedgerUnread => row("LEDGER_UNAVAILABLE", Unavailable, NotAttempted, Never, Retry, "the refund ledger could not be read; nothing was sent"),
+            Self::RefundNotFound => row("REFUND_NOT_FOUND", NotFound, NotAttempted, Never, FixRequest, "the refund ledger has no such refund that this caller may see"),
             Self::CallerUnauthenticated => row("CALLER_UNAUTHENTICATED", Unauthenticated, NotAttempted, Never, FixDeployment, "the caller is not authenticated"),
             Self::CallerNotAllowed => row("CALLER_NOT_ALLOWED", PermissionDenied, NotAttempted, Never, FixDeployment, "the caller is not allowed to make this call"),
             Self::Internal => row("INTERNAL", Code::Internal, NotAttempted, Never, AskSunmi, "a fault of this server"),
@@ -290,6 +296,7 @@ impl Fault {
                 | Self::UpstreamHttpThrottled
                 | Self::Overloaded
                 | Self::LedgerUnavailable
+                | Self::LedgerUnread
                 | Self::RefundInFlight
                 | Self::RefundOutcomeUnknown
         )

@@ -1,4 +1,4 @@
-//! Calls of the trade service, under the names that go-grpc-middleware gave them and that
+//! Calls of this server's own services, under the names that go-grpc-middleware gave them and that
 //! dashboards and alerts for gRPC look for.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry};
 
 use super::{counters, histograms};
-use crate::trade::Operation;
+use crate::trade::Method;
 
 /// What stands for a service or method that is not there.
 const UNKNOWN: &str = "unknown";
@@ -40,7 +40,7 @@ pub fn number(name: &str) -> usize {
 /// The calls, by their methods.
 #[derive(Debug)]
 pub struct RpcMetrics {
-    methods: [Rpc; Operation::ALL.len()],
+    methods: [Rpc; Method::ALL.len()],
     unknown: Rpc,
 }
 
@@ -92,14 +92,14 @@ impl RpcMetrics {
             sent: counters("grpc_server_msg_sent_total", "Replies that were given.", &of_method)?,
         };
         Ok(Self {
-            methods: Operation::ALL
-                .map(|operation| families.of(Operation::SERVICE, operation.name())),
-            unknown: families.of(UNKNOWN, UNKNOWN),
+            methods: Method::ALL
+                .map(|method| families.of(kind(method), method.service(), method.name())),
+            unknown: families.of("unary", UNKNOWN, UNKNOWN),
         })
     }
 
-    pub(super) fn of(&self, operation: Operation) -> &Rpc {
-        &self.methods[operation as usize]
+    pub(super) fn of(&self, method: Method) -> &Rpc {
+        &self.methods[method as usize]
     }
 
     pub(super) fn unknown(&self) -> &Rpc {
@@ -107,11 +107,16 @@ impl RpcMetrics {
     }
 }
 
+/// The kind of a method, as the label's value says it.
+fn kind(method: Method) -> &'static str {
+    if method.is_stream() { "server_stream" } else { "unary" }
+}
+
 impl Families {
-    fn of(&self, service: &str, method: &str) -> Rpc {
-        let labels = ["unary", service, method];
+    fn of(&self, kind: &str, service: &str, method: &str) -> Rpc {
+        let labels = [kind, service, method];
         let handled = |(_, code): (&str, &str)| {
-            self.handled.with_label_values(&["unary", service, method, code])
+            self.handled.with_label_values(&[kind, service, method, code])
         };
         Rpc {
             started: self.started.with_label_values(&labels),

@@ -158,7 +158,7 @@ impl Refunds {
 
 /// What a caller is told of a refund that was not applied: whoever sent it learns why Sunmi
 /// refused it, if it did.
-fn not_applied(row: &Row, sender: Sender) -> Error {
+pub(super) fn not_applied(row: &Row, sender: Sender) -> Error {
     let refusal = match row.doubt.as_ref().and_then(|doubt| doubt.pending.as_ref()) {
         Some(Pending::Refusal { reason, .. }) => Fault::of_reason(reason),
         Some(Pending::Failure) | None => None,
@@ -180,7 +180,7 @@ pub(super) fn with_words(error: Error, row: &Row) -> Error {
 }
 
 /// The recorded answer; of an emptied row, its outcome and how that is known.
-fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
+pub(super) fn recorded(row: &Row, sender: Sender) -> Answered<Refunded> {
     let unrecorded =
         || Refunded { trade: RefundTrade::default(), evidence: Evidence::Reply, replayed: true };
     let mut refunded = row.answer.clone().unwrap_or_else(unrecorded);

@@ -43,10 +43,14 @@ async fn panicking(method: &str, begun: bool, metrics: &Arc<Metrics>) -> Status 
 }
 
 #[test]
-fn every_operation_is_found_by_its_method() {
-    assert_eq!(Operation::SERVICE, SERVICE_NAME);
-    for call in Operation::ALL {
-        assert_eq!(operation(&format!("/{}", call.method())), Some(call));
+fn every_method_is_found_by_its_path() {
+    let served =
+        [pb::trade_service_server::SERVICE_NAME, pb::refund_ledger_service_server::SERVICE_NAME];
+    assert_eq!(Method::SERVICES, served);
+    for method in Method::ALL {
+        assert!(served.contains(&method.service()));
+        let path = format!("/{}/{}", method.service(), method.name());
+        assert_eq!(Method::of_path(&path), Some(method));
     }
 }
 

@@ -175,6 +175,8 @@ pub(crate) fn can_be_read(error: &Error) -> bool {
         | Fault::DeadlineExceeded
         | Fault::Overloaded
         | Fault::LedgerUnavailable
+        | Fault::LedgerUnread
+        | Fault::RefundNotFound
         | Fault::RefundOrderIdReused
         | Fault::RefundInFlight
         | Fault::RefundNotApplied
