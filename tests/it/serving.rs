@@ -16,6 +16,7 @@ use crate::server::{Server, settings, settle, with};
 use crate::upstream::{QUERY, Upstream};
 
 const SERVICE: &str = "sunmi.trade.v1.TradeService";
+const LEDGER: &str = "sunmi.trade.v1.RefundLedgerService";
 
 async fn start() -> (Upstream, Server) {
     let upstream = Upstream::start().await;
@@ -39,7 +40,7 @@ pub(crate) async fn page(server: &Server, path: &str) -> (String, String) {
 async fn health_is_known_for_the_server_and_the_service_and_nothing_else() {
     let (_upstream, server) = start().await;
     let mut health = HealthClient::new(server.channel().await);
-    for service in ["", SERVICE] {
+    for service in ["", SERVICE, LEDGER] {
         let request = HealthCheckRequest { service: service.to_owned() };
         let status = health.check(request).await.unwrap().into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
@@ -72,7 +73,8 @@ macro_rules! reflects {
             let (_upstream, server) = start().await;
             let mut client = ServerReflectionClient::new(server.channel().await);
             let symbols = [
-                "sunmi.trade.v1.TradeService",
+                SERVICE,
+                LEDGER,
                 "sunmi.trade.v1.TradeError",
                 "google.rpc.Status",
                 "google.rpc.ErrorInfo",
@@ -98,7 +100,7 @@ macro_rules! reflects {
             names.sort();
             let version = stringify!($version);
             let reflection = format!("grpc.reflection.{version}.ServerReflection");
-            assert_eq!(names, ["grpc.health.v1.Health", reflection.as_str(), SERVICE]);
+            assert_eq!(names, ["grpc.health.v1.Health", reflection.as_str(), LEDGER, SERVICE]);
             for symbol in symbols {
                 let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
                 let MessageResponse::FileDescriptorResponse(files) = answer else {
