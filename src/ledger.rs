@@ -44,8 +44,10 @@ pub use facts::Identity;
 pub use feed::{FeedPlace, News};
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
-pub use row::{Baseline, Content, Decision, Doubt, Known, OpenThen, PaymentThen, Pending, Row};
-pub use search::{ClaimedAt, Filter, Patience, Sight, Span};
+pub use row::{
+    Baseline, Content, Decision, Doubt, Known, OpenThen, Patience, PaymentThen, Pending, Row,
+};
+pub use search::{ClaimedAt, Filter, Sight, Span};
 pub use trouble::{Moment, Trouble};
 
 /// The key of a refund.

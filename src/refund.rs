@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::BootClock;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fault, Violation};
-use crate::ledger::{Key, Ledger, LedgerError};
+use crate::ledger::{Key, Ledger, LedgerError, Patience};
 use crate::metrics::Doubts;
 use crate::sunmi::{Answered, Client};
 use crate::telemetry::Trace;
@@ -91,6 +91,13 @@ pub struct Rules {
     pub retention: Duration,
 }
 
+impl Rules {
+    /// For how long a refund may be open before it needs a person.
+    pub fn patience(&self) -> Patience {
+        Patience { window: self.settle_window, processing: self.processing_patience }
+    }
+}
+
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
     pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, rules: Rules) -> Self {
@@ -119,7 +126,7 @@ impl Refunds {
     /// # Errors
     /// If the ledger cannot be read.
     pub async fn doubts(&self) -> Result<Doubts, LedgerError> {
-        self.ledger.doubts(self.rules.settle_window, self.rules.processing_patience).await
+        self.ledger.doubts(self.rules.patience()).await
     }
 
     /// Makes a refund, or says what became of it. `held` is dropped when nothing works on it any

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Executor, FromRow, Row as _, Transaction};
 
-use super::{Decision, Key, Known, Ledger, LedgerError, Result, Row, State, millis};
+use super::{Decision, Key, Known, Ledger, LedgerError, Patience, Result, Row, State, millis};
 use crate::metrics::{Doubts, Work};
 use crate::trade::{Identifier, Note, OrderRef, Payment, PaymentNames, TradeState};
 
@@ -111,11 +111,11 @@ impl Ledger {
         Ok(rows)
     }
 
-    /// What is in doubt, and what of it needs a person: what the resolver says so of, and what no
-    /// process has lived long enough to say it of: doubts for twice the `window` after their
-    /// lease, and refunds that Sunmi has not finished for `patience`.
-    pub async fn doubts(&self, window: Duration, patience: Duration) -> Result<Doubts> {
-        let doubts = sqlx::query_as(self.sql(DOUBTS)).bind(millis(window)).bind(millis(patience));
+    /// What is in doubt, and what of it needs a person, see [`Row::needs_person`].
+    pub async fn doubts(&self, patience: Patience) -> Result<Doubts> {
+        let doubts = sqlx::query_as(self.sql(&sum_of_doubts()))
+            .bind(millis(patience.window))
+            .bind(millis(patience.processing));
         let doubts = doubts.fetch_one(&self.pool);
         let (in_doubt, processing, oldest, persons, disputed): (i64, i64, i64, i64, i64) =
             self.measure(Work::Doubts, doubts).await?;
@@ -180,17 +180,29 @@ const OF_PAYMENT: &str = "payment_platform_id IN ($4, $5) \
 
 /// $1 is the window, $2 the patience, in milliseconds. An age is at least a second: a clock that
 /// went back must not hide a refund that is open.
-const DOUBTS: &str = "SELECT \
-    CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 0 ELSE 1 END), 0) AS BIGINT), \
-    CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 1 ELSE 0 END), 0) AS BIGINT), \
-    CAST(COALESCE(MAX(CASE WHEN {now} - claimed_at < 1000 THEN 1000 \
-        ELSE {now} - claimed_at END), 0) AS BIGINT), \
-    CAST(COALESCE(SUM(CASE WHEN person = 1 THEN 1 \
-        WHEN state = 'processing' THEN CASE WHEN claimed_at + $2 <= {now} THEN 1 ELSE 0 END \
-        WHEN lease_until + 2 * $1 <= {now} THEN 1 ELSE 0 END), 0) AS BIGINT), \
-    (SELECT COUNT(*) FROM refunds WHERE disputed IS NOT NULL) FROM refunds \
-    WHERE state IN ('claimed', 'in_doubt', 'processing') \
-    AND (state <> 'claimed' OR lease_until <= {now})";
+fn sum_of_doubts() -> String {
+    let person = needs_person("$1", "$2");
+    format!(
+        "SELECT \
+         CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 0 ELSE 1 END), 0) AS BIGINT), \
+         CAST(COALESCE(SUM(CASE WHEN state = 'processing' THEN 1 ELSE 0 END), 0) AS BIGINT), \
+         CAST(COALESCE(MAX(CASE WHEN {{now}} - claimed_at < 1000 THEN 1000 \
+             ELSE {{now}} - claimed_at END), 0) AS BIGINT), \
+         CAST(COALESCE(SUM(CASE WHEN {person} THEN 1 ELSE 0 END), 0) AS BIGINT), \
+         (SELECT COUNT(*) FROM refunds WHERE disputed IS NOT NULL) FROM refunds \
+         WHERE state IN ('claimed', 'in_doubt', 'processing') \
+         AND (state <> 'claimed' OR lease_until <= {{now}})"
+    )
+}
+
+/// The rule of [`Row::needs_person`] over the row of a refund that is open, with the names of the
+/// settle window and of the patience with what is in processing, both in milliseconds.
+pub(super) fn needs_person(window: &str, processing: &str) -> String {
+    format!(
+        "(person = 1 OR CASE WHEN state = 'processing' THEN claimed_at + {processing} <= {{now}} \
+         ELSE lease_until + 2 * {window} <= {{now}} END)"
+    )
+}
 
 impl FromRow<'_, AnyRow> for Row {
     fn from_row(row: &AnyRow) -> sqlx::Result<Self> {

@@ -62,6 +62,15 @@ pub struct Row {
     pub now: i64,
 }
 
+/// For how long a refund may be open before only a person can settle it.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The settle window: in doubt for twice as long, counted from the end of the lease.
+    pub window: Duration,
+    /// In processing for as long, counted from the claim.
+    pub processing: Duration,
+}
+
 /// What the looks before a send, and Sunmi's answers since, tell of a number and its payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
@@ -199,13 +208,12 @@ impl Row {
     }
 
     /// Whether only a person can settle it: what the resolver says so of, and what no process has
-    /// lived long enough to say it of: a doubt for twice the settle window, and one that Sunmi has
-    /// not finished for as long as `patience`.
-    pub fn needs_person(&self, window: Duration, patience: Duration) -> bool {
+    /// lived long enough to say it of. `reads::needs_person` is the same rule
+    /// for the database.
+    pub fn needs_person(&self, patience: Patience) -> bool {
         match self.state {
-            State::Claimed => self.is_past(window * 2),
-            State::InDoubt => self.person || self.is_past(window * 2),
-            State::Processing => self.person || self.claimed_before(patience),
+            State::Claimed | State::InDoubt => self.person || self.is_past(patience.window * 2),
+            State::Processing => self.person || self.claimed_before(patience.processing),
             State::Settled | State::NotApplied => false,
         }
     }

@@ -1,13 +1,11 @@
 //! Refunds that fit a filter, the most recently claimed first.
 
-use std::time::Duration;
-
 use sqlx::any::AnyArguments;
 use sqlx::query::QueryAs;
 use sqlx::{Any, query_as};
 
-use super::reads::COLUMNS;
-use super::{Key, Ledger, Result, Row, State, millis};
+use super::reads::{COLUMNS, needs_person};
+use super::{Key, Ledger, Patience, Result, Row, State, millis};
 use crate::metrics::Work;
 use crate::trade::Identifier;
 
@@ -58,15 +56,6 @@ pub struct Span {
     pub since: Option<i64>,
     /// Before then.
     pub until: Option<i64>,
-}
-
-/// For how long a refund may be open before it needs a person.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// In doubt, after its lease.
-    pub doubt: Duration,
-    /// In processing, after its claim.
-    pub processing: Duration,
 }
 
 /// Where a refund stands among all, by when it was claimed.
@@ -180,17 +169,11 @@ impl Conditions {
         }
     }
 
-    /// The same rule as for what is counted as in need of a person.
     fn need_person(&mut self, patience: Patience) {
-        let doubt = self.number(millis(patience.doubt));
+        let window = self.number(millis(patience.window));
         let processing = self.number(millis(patience.processing));
         self.add(OPEN.to_owned());
-        self.add(format!(
-            "CASE WHEN state = 'processing' \
-             THEN person = 1 OR claimed_at + {processing} <= {{now}} \
-             WHEN state = 'in_doubt' THEN person = 1 OR lease_until + {doubt} <= {{now}} \
-             ELSE lease_until <= {{now}} AND lease_until + {doubt} <= {{now}} END"
-        ));
+        self.add(needs_person(&window, &processing));
     }
 
     fn within(&mut self, column: &str, span: Span) {

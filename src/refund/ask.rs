@@ -75,19 +75,12 @@ impl Refunds {
 
     /// For how long a refund may be open before it needs a person.
     pub fn patience(&self) -> Patience {
-        let (doubt, processing) = (self.rules.settle_window, self.rules.processing_patience);
-        Patience { doubt, processing }
+        self.rules.patience()
     }
 
-    /// Whether only a person can settle this refund: the same rule as for those that are counted.
+    /// Whether only a person can settle this refund.
     pub fn needs_person(&self, row: &Row) -> bool {
-        let Patience { doubt, processing } = self.patience();
-        match row.state {
-            State::Processing => row.person || row.claimed_before(processing),
-            State::InDoubt => row.person || row.is_past(doubt),
-            State::Claimed => row.lease_is_over() && row.is_past(doubt),
-            State::Settled | State::NotApplied => false,
-        }
+        row.needs_person(self.patience())
     }
 
     /// Looks once more at a refund that has a row, if its outcome is open. Whoever asks while

@@ -17,7 +17,7 @@ on_every_ledger! {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
-const PATIENCE: Patience = Patience { doubt: HOUR, processing: HOUR };
+const PATIENCE: Patience = Patience { window: HOUR, processing: HOUR };
 
 async fn found(ledger: &Ledger, filter: &Filter) -> Vec<String> {
     let rows = ledger.search(filter, None, 100).await.unwrap();
@@ -128,13 +128,15 @@ async fn what_needs_a_person_is_what_is_counted_as_such(bench: &Bench) {
     let filter = Filter { needs_person: Some(PATIENCE), ..Filter::default() };
     let one = async |expected: &[&str]| {
         assert_eq!(found(&ledger, &filter).await, expected);
-        let doubts = ledger.doubts(HOUR, HOUR).await.unwrap();
+        let doubts = ledger.doubts(PATIENCE).await.unwrap();
         assert_eq!(doubts.persons, i64::try_from(expected.len()).unwrap());
     };
     one(&["told"]).await;
     bench.pass(HOUR);
     one(&["told", "processing"]).await;
     bench.pass(LEASE);
+    one(&["told", "processing"]).await;
+    bench.pass(HOUR);
     one(&["told", "processing", "doubt", "claimed"]).await;
     let row = &ledger.of_number("doubt").await.unwrap()[0];
     let decision = Decision { by: "Li".to_owned(), reason: "statement".to_owned() };

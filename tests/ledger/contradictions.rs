@@ -63,5 +63,12 @@ async fn contradictions_are_kept_and_counted(bench: &Bench) {
     ledger.dispute(&key, "it was returned").await.unwrap();
     assert_eq!(counted(&metrics), 3);
     assert_eq!(row(&ledger, &untold).await.disputed.as_deref(), Some("it was returned"));
-    assert_eq!(ledger.doubts(WINDOW, WINDOW).await.unwrap().disputed, 3);
+    assert_eq!(
+        ledger
+            .doubts(sunmi_trade::ledger::Patience { window: WINDOW, processing: WINDOW })
+            .await
+            .unwrap()
+            .disputed,
+        3
+    );
 }

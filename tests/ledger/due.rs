@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sunmi_trade::ledger::{Key, Row, State};
+use sunmi_trade::ledger::{Key, Patience, Row, State};
 use sunmi_trade::metrics::Doubts;
 use sunmi_trade::trade::TradeState;
 
@@ -26,7 +26,9 @@ on_every_ledger! {
 const LATEST: Duration = Duration::from_secs(3600);
 
 /// How long Sunmi may take to finish one.
-const PATIENCE: Duration = Duration::from_secs(3 * 86_400);
+const PROCESSING: Duration = Duration::from_secs(3 * 86_400);
+
+const PATIENCE: Patience = Patience { window: WINDOW, processing: PROCESSING };
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -123,7 +125,7 @@ async fn a_row_can_be_left_alone_for_a_while(bench: &Bench) {
 
 async fn doubts_are_counted_and_aged(bench: &Bench) {
     let ledger = bench.ledger().await;
-    let doubts = async || ledger.doubts(WINDOW, PATIENCE).await.unwrap();
+    let doubts = async || ledger.doubts(PATIENCE).await.unwrap();
     assert_eq!(doubts().await, Doubts::default());
     claim(&ledger, &refund("claimed")).await;
     bring(&ledger, &refund("settled"), State::Settled).await;
@@ -144,7 +146,7 @@ async fn doubts_are_counted_and_aged(bench: &Bench) {
 
 async fn what_needs_a_person_is_counted(bench: &Bench) {
     let ledger = bench.ledger().await;
-    let persons = async || ledger.doubts(WINDOW, PATIENCE).await.unwrap().persons;
+    let persons = async || ledger.doubts(PATIENCE).await.unwrap().persons;
     for state in STATES {
         bring(&ledger, &refund(state.name()), state).await;
     }
@@ -155,7 +157,7 @@ async fn what_needs_a_person_is_counted(bench: &Bench) {
     bench.pass(MILLISECOND);
     // Nobody has put the claim in doubt, and its window is over all the same.
     assert_eq!(persons().await, 2);
-    bench.pass(PATIENCE - LEASE - 2 * WINDOW - MILLISECOND);
+    bench.pass(PROCESSING - LEASE - 2 * WINDOW - MILLISECOND);
     assert_eq!(persons().await, 2);
     bench.pass(MILLISECOND);
     assert_eq!(persons().await, 3);
@@ -172,7 +174,7 @@ async fn a_clock_that_went_back_hides_nothing(bench: &Bench) {
     claim(&ledger, &refund("claimed")).await;
     bring(&ledger, &refund("R1"), State::InDoubt).await;
     bring(&ledger, &refund("R2"), State::Processing).await;
-    assert_eq!(ledger.doubts(WINDOW, PATIENCE).await.unwrap().oldest, SECOND, "at once");
+    assert_eq!(ledger.doubts(PATIENCE).await.unwrap().oldest, SECOND, "at once");
     let due = async || ledger.take_due(9, LEASE, LATEST).await.unwrap();
     assert_eq!(due().await.len(), 2, "both are held for as long as the claim's lease");
     bench.step_back(LATEST - LEASE);
@@ -180,13 +182,13 @@ async fn a_clock_that_went_back_hides_nothing(bench: &Bench) {
     bench.step_back(MILLISECOND);
     assert_eq!(due().await.len(), 3, "due later than possible");
     assert!(due().await.is_empty(), "held from now on");
-    let doubts = ledger.doubts(WINDOW, PATIENCE).await.unwrap();
+    let doubts = ledger.doubts(PATIENCE).await.unwrap();
     assert_eq!((doubts.in_doubt, doubts.processing, doubts.oldest), (1, 1, SECOND));
     // Its owner is known to be gone by a clock that did not go back.
     let row = row(&ledger, &refund("claimed")).await;
     assert!(!row.lease_is_over());
     assert!(ledger.expire(&row.key, row.epoch).await.unwrap());
-    assert_eq!(ledger.doubts(WINDOW, PATIENCE).await.unwrap().in_doubt, 2);
+    assert_eq!(ledger.doubts(PATIENCE).await.unwrap().in_doubt, 2);
 }
 
 async fn rows_are_listed_by_state_and_the_latest_first(bench: &Bench) {

@@ -42,7 +42,14 @@ async fn a_restart_on_a_file_puts_what_was_claimed_in_doubt_at_once() {
             let row = row(&ledger, &refund(number)).await;
             assert_eq!((row.state, row.epoch), (state, 1), "{number}");
         }
-        assert_eq!(ledger.doubts(WINDOW, WINDOW).await.unwrap().in_doubt, 1);
+        assert_eq!(
+            ledger
+                .doubts(sunmi_trade::ledger::Patience { window: WINDOW, processing: WINDOW })
+                .await
+                .unwrap()
+                .in_doubt,
+            1
+        );
     })
     .await;
 }

@@ -33,6 +33,8 @@ pub(crate) fn refund(order: &str) -> pb::RefundRequest {
         order_id: order.to_owned(),
         business_id: "BUSINESS-BUSX".to_owned(),
         acknowledged_open_order_ids: Vec::new(),
+        operator: "OPERATOR-OPX".to_owned(),
+        reason: "REASON-RSNX".to_owned(),
     }
 }
 

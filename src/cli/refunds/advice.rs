@@ -49,7 +49,7 @@ pub(super) fn next(row: &Row, rules: &Rules) -> String {
 
 fn in_doubt(row: &Row, rules: &Rules) -> String {
     let window = row.window_until(rules.settle_window);
-    if !row.needs_person(rules.settle_window, rules.processing_patience) {
+    if !row.needs_person(rules.patience()) {
         return format!(
             "Wait until {}: until then it may still be executed, and the server goes on looking \
              for it. Decide earlier only what you know from elsewhere; --not-applied then takes \
@@ -65,7 +65,7 @@ fn in_doubt(row: &Row, rules: &Rules) -> String {
 }
 
 fn processing(row: &Row, rules: &Rules) -> String {
-    if !row.needs_person(rules.settle_window, rules.processing_patience) {
+    if !row.needs_person(rules.patience()) {
         return "Wait: Sunmi accepted it and has not finished, and the server goes on looking for \
                 it."
         .to_owned();

@@ -8,7 +8,7 @@ use crate::trade::{Evidence, TradeState};
 /// When it was claimed, its state, whether it needs a person, whose it is, its number, its amount,
 /// and why it is as it is, in a word.
 pub(super) fn line(row: &Row, rules: &Rules) -> String {
-    let person = row.needs_person(rules.settle_window, rules.processing_patience);
+    let person = row.needs_person(rules.patience());
     format!(
         "{}  {:<11}  {:<6}  {}  {}  {}  {}",
         time(row.claimed_at),

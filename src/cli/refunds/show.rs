@@ -42,7 +42,7 @@ fn content(row: &Row) -> Lines {
 
 /// Where it is.
 fn course(row: &Row, rules: &Rules) -> Lines {
-    let person = row.needs_person(rules.settle_window, rules.processing_patience);
+    let person = row.needs_person(rules.patience());
     let mut lines = vec![
         ("state", row.state.name().to_owned()),
         ("epoch", row.epoch.to_string()),

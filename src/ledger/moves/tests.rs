@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::BootClock;
 use crate::ledger::{Access, ClaimRequest, Location, Looked};
-use crate::trade::{Evidence, Identifier, OrderRef, RefundTrade};
+use crate::trade::{Evidence, Identifier, Note, OrderRef, RefundTrade};
 
 fn refund() -> Refund {
     let id = |text: &str| Identifier::parse(text.to_owned()).unwrap();
@@ -17,6 +17,7 @@ fn refund() -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 

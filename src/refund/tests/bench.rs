@@ -17,7 +17,7 @@ use crate::sunmi::{
     Body, Client, ClientConfig, Credential, Credentials, HttpReply, KeyRing, OwnConnection,
     SendError, Transport, WireConfig,
 };
-use crate::trade::OrderRef;
+use crate::trade::{Note, OrderRef};
 
 /// The parameters of a request.
 pub(super) type Form = HashMap<String, String>;
@@ -181,6 +181,7 @@ pub(super) fn refund(number: &str, amount: i64) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 

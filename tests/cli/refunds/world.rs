@@ -14,7 +14,7 @@ use sunmi_trade::sandbox::book::Endpoint;
 use sunmi_trade::sandbox::faults::{Answer, Fault};
 use sunmi_trade::sandbox::http::Sandbox;
 use sunmi_trade::sunmi::Client;
-use sunmi_trade::trade::{Identifier, OrderRef, Refund, Refunded};
+use sunmi_trade::trade::{Identifier, Note, OrderRef, Refund, Refunded};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -178,6 +178,7 @@ pub(super) fn refund(number: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: Some("shop".into()),
+        note: Note::default(),
     }
 }
 
