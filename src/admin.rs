@@ -13,10 +13,14 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
+mod page;
+
 use crate::deadline::Deadline;
 use crate::error::Chain;
 use crate::metrics::{self, Metrics};
 use crate::refund::Refunds;
+
+pub use page::PageFacts;
 
 /// So long a scrape waits for the ledger: much less than scrapers wait for it.
 const LEDGER_TIME: Duration = Duration::from_secs(2);
@@ -44,11 +48,14 @@ pub struct Seen {
     pub readiness: Readiness,
     /// For `/metrics`.
     pub metrics: Arc<Metrics>,
-    /// For the doubts in `/metrics`.
+    /// For the doubts in `/metrics`, and for the page.
     pub refunds: Refunds,
+    /// For the page at `/`; absent where there is none.
+    pub page: Option<PageFacts>,
 }
 
-/// Serves `/livez` (always 200), `/startupz`, `/readyz` (503 while not ready) and `/metrics`.
+/// Serves `/livez` (always 200), `/startupz`, `/readyz` (503 while not ready), `/metrics`, and a
+/// page for people at `/`.
 ///
 /// # Errors
 /// None in practice: connections that fail are dropped.
@@ -58,6 +65,7 @@ pub async fn serve(listener: TcpListener, seen: Seen) -> io::Result<()> {
         .route("/startupz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(measure))
+        .route("/", get(page::page))
         .with_state(seen);
     axum::serve(listener, app).await
 }

@@ -61,6 +61,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators look.
     pub admin_listen: SocketAddr,
+    /// Whether the admin port has a page for people.
+    pub admin_page: bool,
     /// Whether the contract is served by reflection.
     pub reflection: bool,
     /// How often files are looked at, to see whether they have changed.
@@ -170,6 +172,7 @@ fn read(reader: &mut Reader, purpose: Use, sources: &Sources, sandbox: bool) -> 
     Config {
         listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
+        admin_page: reader.flag("admin.page", true),
         reflection: reader.flag("reflection", true),
         reload_interval: reader.duration("reload_interval", ms(10)..=s(3600), s(5)),
         tls: tls::read(reader),

@@ -19,7 +19,7 @@ mod drain;
 mod http2;
 mod measured;
 
-use crate::admin::{self, Readiness, Seen};
+use crate::admin::{self, PageFacts, Readiness, Seen};
 use crate::api::{CountUnknown, Gate, LedgerQueries, Trades, pb};
 use crate::config::{Config, Upstream};
 use crate::connections::Connections;
@@ -91,7 +91,7 @@ pub async fn run(
     let mut watched = config.access.watched();
     watched.extend(config.credentials.watched());
     watched.extend(certificate);
-    let watch = reload::watch(watched, config.reload_interval, reloads, stop.clone());
+    let watch = reload::watch(watched, config.reload_interval, Arc::clone(&reloads), stop.clone());
     tokio::spawn(watch);
 
     let readiness = Readiness::default();
@@ -99,6 +99,12 @@ pub async fn run(
         readiness: readiness.clone(),
         metrics: Arc::clone(&metrics),
         refunds: refunds.clone(),
+        page: config.admin_page.then(|| PageFacts {
+            ledger: config.ledger.shown(),
+            upstream: config.upstream_name().to_owned(),
+            reloads: Arc::clone(&reloads),
+            tls: tls.clone(),
+        }),
     };
     let admin_address = listeners.admin.local_addr()?;
     let admin = tokio::spawn(admin::serve(listeners.admin, seen));

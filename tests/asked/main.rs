@@ -14,6 +14,9 @@
 mod postgres;
 #[path = "../ledger/scratch.rs"]
 mod scratch;
+#[path = "../it/calls.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod calls;
 #[path = "../it/failure.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod failure;

@@ -7,7 +7,7 @@ use sunmi_trade::api::pb::RefundEvidence;
 use sunmi_trade::clock::BootClock;
 use sunmi_trade::ledger::{Claim, ClaimRequest, Ledger, Location, Looked, State};
 use sunmi_trade::sandbox::faults::Answer;
-use sunmi_trade::trade::{Identifier, OrderRef, Refund};
+use sunmi_trade::trade::{Identifier, Note, OrderRef, Refund};
 
 use crate::calls::{
     AMOUNT, NOT_APPLIED, PAYMENT, UNKNOWN, refund, refund_beside, refused, succeeded,
@@ -63,6 +63,7 @@ fn claimable(app_id: &str, number: &str, payment: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 

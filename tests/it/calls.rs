@@ -26,7 +26,7 @@ pub(crate) fn refund(order_id: &str) -> pb::RefundRequest {
         original: Some(pb::refund_request::Original::OriOrderId("P1".to_owned())),
         order_id: order_id.to_owned(),
         business_id: "B1".to_owned(),
-        acknowledged_open_order_ids: Vec::new(),
+        ..pb::RefundRequest::default()
     }
 }
 

@@ -124,7 +124,7 @@ async fn every_character_of_an_identifier_arrives_and_verifies() {
         original: Some(Original::OriMisId(all.clone())),
         order_id: all.clone(),
         business_id: all.clone(),
-        acknowledged_open_order_ids: Vec::new(),
+        ..pb::RefundRequest::default()
     };
     refund(&server, request).await.unwrap();
     let mut form = verified(upstream.only(), REFUND, "k&=+% ey");
@@ -149,7 +149,7 @@ fn any_identifiers_arrive_as_they_were_given_and_verify() {
             original: Some(Original::OriOrderId(original.clone())),
             order_id: order_id.clone(),
             business_id: business_id.clone(),
-            acknowledged_open_order_ids: Vec::new(),
+            ..pb::RefundRequest::default()
         };
         // A server for each: one that is told the same number again does not send it again.
         let (upstream, server) = runtime.block_on(start());

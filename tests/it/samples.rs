@@ -35,7 +35,7 @@ fn sample_refund() -> pb::RefundRequest {
         original: Some(Original::OriOrderId("1489834523642384".to_owned())),
         order_id: "sda1212".to_owned(),
         business_id: "453975342343".to_owned(),
-        acknowledged_open_order_ids: Vec::new(),
+        ..pb::RefundRequest::default()
     }
 }
 

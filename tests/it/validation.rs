@@ -103,7 +103,7 @@ async fn every_violation_of_a_refund_is_named_and_nothing_is_attempted() {
                 original: Some(Original::OriPlatformId("é".to_owned())),
                 order_id: "R 1".to_owned(),
                 business_id: "&".to_owned(),
-                acknowledged_open_order_ids: Vec::new(),
+                ..pb::RefundRequest::default()
             },
             &[
                 (

@@ -13,7 +13,7 @@ use sunmi_trade::ledger::{
     State,
 };
 use sunmi_trade::trade::{
-    Evidence, Identifier, OrderRef, Payment, PaymentNames, Refund, RefundTrade, Refunded,
+    Evidence, Identifier, Note, OrderRef, Payment, PaymentNames, Refund, RefundTrade, Refunded,
     TradeState,
 };
 use uuid::Uuid;
@@ -171,6 +171,7 @@ pub(crate) fn refund_of(payment: &str, number: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        note: Note::default(),
     }
 }
 

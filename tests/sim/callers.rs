@@ -91,6 +91,7 @@ impl Callers {
                 business_id: id(&row.business_id),
                 app_id_named: !self.world.options.exchanged,
                 acknowledged: Box::default(),
+                note: sunmi_trade::trade::Note::default(),
                 caller: None,
             };
             let plan = Plan {

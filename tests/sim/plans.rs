@@ -91,6 +91,7 @@ fn content(options: &Options, rng: &mut Rng, number: &str) -> Refund {
         business_id: id("B1"),
         app_id_named: !options.exchanged && (options.app_ids > 1 || rng.chance(0.5)),
         acknowledged: Box::default(),
+        note: sunmi_trade::trade::Note::default(),
         caller: None,
     }
 }

@@ -115,6 +115,7 @@ fn r1() -> Refund {
         order_id: id("R1"),
         business_id: id("B1"),
         acknowledged: Box::default(),
+        note: sunmi_trade::trade::Note::default(),
         caller: None,
     }
 }
