@@ -125,8 +125,8 @@ async fn without_being_told_to_nothing_is_sent_and_then_one_look_is_made() {
     for _ in 0..50 {
         settle(client.get_refund(get("R1"))).await.unwrap();
     }
-    assert_eq!(world.upstream.take_paths(), [""; 0]);
-    world.upstream.always(QUERY, not_found());
+    assert_eq!(world.upstream.everything().len(), 0);
+    world.upstream.had("R1").always(QUERY, not_found());
     let told = settle(client.get_refund(ask("R1"))).await.unwrap();
     let paths = world.upstream.take_paths();
     assert!(!paths.is_empty() && paths.iter().all(|path| path == QUERY), "{paths:?}");
@@ -149,7 +149,7 @@ async fn those_who_ask_at_once_share_one_look_which_outlives_them() {
     let brief = [("SUNMI_TRADE__DEADLINES__DEFAULT", "1s")];
     let server = World::serve_with(&with(world.settings(), &brief)).await;
     let (answer, release) = held(&refunded());
-    world.upstream.next(QUERY, answer);
+    world.upstream.had("R1").next(QUERY, answer);
     let client = client(&server).await;
     let asks = (0..20).map(|_| {
         let mut client = client.clone();

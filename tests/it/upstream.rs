@@ -136,6 +136,16 @@ impl Upstream {
         self
     }
 
+    /// Takes looks for this number for those at a refund that was sent, though none was sent here.
+    #[allow(
+        dead_code,
+        reason = "only tests of the ledger's service begin with a refund that was sent"
+    )]
+    pub(crate) fn had(&self, number: &str) -> &Self {
+        self.state.lock().unwrap().refunds.insert(number.to_owned());
+        self
+    }
+
     /// Answers so when this number is looked for before a refund is sent under it.
     pub(crate) fn finds_before(&self, number: &str, answer: Answer) -> &Self {
         self.state.lock().unwrap().found_before.insert(number.to_owned(), answer);
