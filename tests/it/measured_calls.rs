@@ -69,8 +69,18 @@ async fn every_method_with_every_code_is_there_from_the_start_at_zero() {
         let count = format!("grpc_server_handling_seconds_count{}", of(method));
         assert_eq!(all.get(&count), Some(&0.0));
     }
+    for (method, kind) in
+        [("GetRefund", "unary"), ("ListRefunds", "unary"), ("WatchRefunds", "server_stream")]
+    {
+        let labels = format!(
+            "{{grpc_method=\"{method}\",grpc_service=\"sunmi.trade.v1.RefundLedgerService\",\
+             grpc_type=\"{kind}\"}}"
+        );
+        assert_eq!(all.get(&format!("grpc_server_started_total{labels}")), Some(&0.0), "{method}");
+    }
     let handled = all.keys().filter(|series| series.starts_with("grpc_server_handled_total"));
-    assert_eq!(handled.count(), 4 * CODES.len());
+    // Six methods, and the unknown ones.
+    assert_eq!(handled.count(), 7 * CODES.len());
 }
 
 #[tokio::test]
