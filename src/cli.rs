@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
+mod health;
 mod help;
 mod refunds;
 
@@ -25,6 +26,8 @@ use crate::server::{self, Listeners};
 use crate::sunmi::KeyRing;
 use crate::sunmi::params::{AppKey, Params, SIGN};
 use crate::telemetry::{self, Format, Settings};
+
+use health::Health;
 
 /// The exit status for errors of use: `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -93,6 +96,12 @@ enum Command {
         #[command(subcommand)]
         action: refunds::Action,
     },
+    /// Ask a server for its health, as probes do
+    ///
+    /// A client of grpc.health.v1. Without --addr it asks the server of the configuration on this
+    /// machine: over TLS where that has TLS, and only if it shows the very certificate of its file.
+    #[command(after_help = help::HEALTH)]
+    Health(Box<health::Health>),
     /// Explain an error by Sunmi's code or by its reason, such as E22
     ///
     /// Says the gRPC status, what it means for a refund, whether this server tries again by
@@ -162,6 +171,7 @@ pub fn main(
                 })
             })
         }
+        Command::Health(health) => ask_health(&health, env),
         Command::Explain { name } => explain(name.as_deref()),
     }
 }
@@ -191,18 +201,23 @@ fn with_config(
     load: Load,
     run: impl FnOnce(Config, &Env) -> ExitCode,
 ) -> ExitCode {
-    let file = match &flags.config {
-        None => None,
-        Some(path) => match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) => return usage([format!("--config {}: {error}", path.display())]),
-        },
+    let sources = match sources(flags, env) {
+        Ok(sources) => sources,
+        Err(fault) => return usage([fault]),
     };
-    let sources = Sources { file, env, flags: flags.settings() };
     match load(&sources, flags.sandbox) {
         Ok(config) => run(config, &sources.env),
         Err(faults) => usage(faults.iter().map(ConfigFault::to_string)),
     }
+}
+
+fn sources(flags: &Serve, env: Env) -> Result<Sources, String> {
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(path);
+        text.map_err(|error| format!("--config {}: {error}", path.display()))
+    };
+    let file = flags.config.as_ref().map(read).transpose()?;
+    Ok(Sources { file, env, flags: flags.settings() })
 }
 
 impl Serve {
@@ -227,6 +242,19 @@ fn serve(config: Config, env: &Env) -> ExitCode {
         let listeners = Listeners::bind(&config).await?;
         server::run(config, listeners, asked_to_stop()?).await
     })
+}
+
+fn ask_health(health: &Health, env: Env) -> ExitCode {
+    let flags = Serve { config: health.config.clone(), ..Serve::default() };
+    let sources = match sources(&flags, env) {
+        Ok(sources) => sources,
+        Err(fault) => return usage([fault]),
+    };
+    let port = match (!health.names_server()).then(|| config::port(&sources)).transpose() {
+        Ok(port) => port,
+        Err(faults) => return usage(faults.iter().map(ConfigFault::to_string)),
+    };
+    run(&sources.env, &Settings::default(), health.ask(port.as_ref()))
 }
 
 fn sandbox(listen: Option<String>, env: Env) -> ExitCode {

@@ -170,7 +170,7 @@ fn read(reader: &mut Reader, purpose: Use, sources: &Sources, sandbox: bool) -> 
         credentials.iter().map(|credential| credential.app_id.clone()).collect();
     let called = upstream::read(reader, sandbox);
     Config {
-        listen: reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051))),
+        listen: listen(reader),
         admin_listen: reader.address("admin_listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
         admin_page: reader.flag("admin.page", true),
         reflection: reader.flag("reflection", true),
@@ -222,6 +222,31 @@ pub struct Sandbox {
     pub listen: SocketAddr,
     /// Who can sign.
     pub credentials: Credentials,
+}
+
+/// The port of a server that runs by a configuration.
+#[derive(Debug)]
+pub struct Port {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The files of its TLS, if it has any.
+    pub tls: Option<crate::tls::Files>,
+}
+
+/// Reads where a server of this configuration listens. Other settings are its own business.
+///
+/// # Errors
+/// Every fault of what was read.
+pub fn port(sources: &Sources) -> Result<Port, Vec<ConfigFault>> {
+    let mut reader = Reader::new(sources);
+    let listen = listen(&mut reader);
+    let tls = tls::read(&mut reader).files;
+    reader.finish_part()?;
+    Ok(Port { listen, tls })
+}
+
+fn listen(reader: &mut Reader) -> SocketAddr {
+    reader.address("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)))
 }
 
 /// Reads what a sandbox on its own needs: a flag, and who signs. Settings of the server are

@@ -17,6 +17,8 @@ use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+pub mod client;
+
 use crate::clock;
 use crate::peer::PeerIdentity;
 use crate::reload::{self, Contents, Origin};

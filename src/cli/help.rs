@@ -43,6 +43,13 @@ Examples:
   sunmi-trade refunds settle NUMBER --epoch 1 --succeeded --by NAME --reason TEXT
   sunmi-trade refunds verify NUMBER";
 
+pub(super) const HEALTH: &str = "\
+Examples:
+  sunmi-trade health
+  sunmi-trade health --addr trade.example.com:443 --tls
+  sunmi-trade health --addr 10.0.0.7:50051 --tls-ca-cert ca.pem --tls-server-name trade.example.com
+Exit status: 0 it serves, 1 it does not or cannot be asked, 64 wrong usage or configuration";
+
 pub(super) const EXPLAIN: &str = "\
 Examples:
   sunmi-trade explain E22

@@ -188,6 +188,11 @@ impl Reader {
         }
         if self.faults.is_empty() { Ok(self.taken) } else { Err(self.faults) }
     }
+
+    /// The faults of what was read, whatever else is set.
+    pub(super) fn finish_part(self) -> Result<(), Vec<ConfigFault>> {
+        if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
+    }
 }
 
 /// Where a file is not TOML, without showing what stands there.

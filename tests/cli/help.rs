@@ -12,6 +12,7 @@ fn every_help_says_what_it_is_for_and_ends_well() {
         (&["check-config", "--help"], &["--config", "by name, never by value"]),
         (&["explain", "--help"], &["explain REFUND_OUTCOME_UNKNOWN"]),
         (&["refunds", "--help"], &["settle NUMBER --epoch 1", "verify", "rehome", "--offline"]),
+        (&["health", "--help"], &["--tls-ca-cert", "grpc.health.v1", "0 it serves, 1 it does not"]),
         (&["--version"], &[env!("CARGO_PKG_VERSION")]),
     ];
     for (args, says) in table {

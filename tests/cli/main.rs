@@ -6,6 +6,7 @@
 mod config;
 mod docs;
 mod explain;
+mod health;
 mod help;
 mod refunds;
 mod run;

@@ -7,21 +7,21 @@ use std::process::{Child, Command, Stdio};
 use super::{PATIENCE, file, program, run, signal};
 
 /// On ports that are free.
-const SERVE: [&str; 6] =
+pub(super) const SERVE: [&str; 6] =
     ["serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 
 /// A running process, ended with the test.
-struct Running {
+pub(super) struct Running {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
 }
 
 impl Running {
-    fn start(args: &[&str]) -> Self {
+    pub(super) fn start(args: &[&str]) -> Self {
         Self::of(program().args(args))
     }
 
-    fn of(command: &mut Command) -> Self {
+    pub(super) fn of(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -47,7 +47,7 @@ impl Running {
     }
 
     /// Reads the log up to the line that has this field, and returns its value.
-    fn logged(&mut self, field: &str) -> String {
+    pub(super) fn logged(&mut self, field: &str) -> String {
         let seen = self.read_to(field);
         let (_, rest) = seen.rsplit_once(field).expect("it has been read");
         rest.split_whitespace().next().expect("a value").to_owned()
