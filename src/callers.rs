@@ -73,6 +73,8 @@ pub struct Caller {
     pub app_ids: Option<Vec<Identifier>>,
     /// The most that one refund of its may be, in minor units.
     pub max_refund: Option<i64>,
+    /// The most that its refunds of one day in China may come to, in minor units.
+    pub max_refund_per_day: Option<i64>,
     /// Whether it sees only those refunds of the ledger that it asked for itself.
     pub own_refunds_only: bool,
     /// Places for its calls, if there is a bound on how many are served at once.
@@ -187,7 +189,8 @@ impl Caller {
         }
     }
 
-    /// Checks that it may ask for this refund.
+    /// Checks that it may ask for this refund. What is left of its day's bound, only the ledger
+    /// can tell.
     ///
     /// # Errors
     /// [`Fault::CallerNotAllowed`].

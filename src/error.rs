@@ -6,6 +6,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 mod fault;
 
 pub use fault::{Again, Code, Fault, NextStep, OnRefund, RefundOutcome, Row};
@@ -40,6 +42,19 @@ pub enum Accepted {
     Unusable,
 }
 
+/// What a caller may refund on one day in China, which a refund goes beyond.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayBound {
+    /// What logs call it.
+    pub caller: String,
+    /// The bound, in minor units.
+    pub most: i64,
+    /// What of it was left when the refund was refused, in minor units.
+    pub left: i64,
+    /// When the next day begins, by the ledger's clock; absent where no date tells.
+    pub resets_at: Option<Timestamp>,
+}
+
 /// A call that failed.
 #[derive(Debug)]
 pub struct Error {
@@ -64,6 +79,8 @@ pub struct Context {
     pub accepted: Option<Accepted>,
     /// The number of another refund that is in the way.
     pub open_order_id: Option<String>,
+    /// What the caller may refund on one day, if the refund goes beyond that.
+    pub day_bound: Option<DayBound>,
     /// What is known of the money, where that is not what the fault says.
     outcome: Option<RefundOutcome>,
     source: Option<BoxError>,

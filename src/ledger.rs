@@ -27,6 +27,7 @@ use crate::metrics::{LedgerMetrics, Metrics, Pulled, Type, Work};
 use crate::trade::{Identifier, Refund};
 
 mod claims;
+mod days;
 mod durability;
 mod facts;
 mod feed;
@@ -39,6 +40,7 @@ mod trouble;
 
 pub(crate) use claims::blocking;
 pub use claims::{Claim, ClaimRequest, Looked};
+pub use days::Spent;
 pub use durability::Durability;
 pub use facts::Identity;
 pub use feed::{FeedPlace, News};

@@ -29,6 +29,7 @@ use crate::trade::{Identifier, Refund, Refunded};
 mod ask;
 mod begin;
 mod begun;
+mod bound;
 mod follow;
 mod judgement;
 mod looks;

@@ -74,6 +74,9 @@ pub struct Refund {
     pub acknowledged: Box<[Identifier]>,
     /// Who asks for it, as logs call them. No part of the content.
     pub caller: Option<Box<str>>,
+    /// The most that its caller's refunds of one day in China may come to, this one included, in
+    /// minor units. No part of the content.
+    pub day_bound: Option<i64>,
     /// Who of the caller's people wants it, and why. No part of the content, and never sent.
     pub note: Note,
 }
@@ -111,6 +114,11 @@ fn is_text(text: &str, longest: usize) -> bool {
 }
 
 impl Refund {
+    /// Its caller, and the most that this one's refunds of a day may come to, if there is a bound.
+    pub fn bounded(&self) -> Option<(&str, i64)> {
+        self.caller.as_deref().zip(self.day_bound)
+    }
+
     /// The SHA-256 of the content that a number is bound to, in lower-case hex: device, amount,
     /// original and business number. Each part stands with its length, so that no two contents
     /// run together alike.

@@ -143,7 +143,8 @@ impl Call {
     pub(super) fn may_refund(&self, refund: Refund) -> Result<Refund, Error> {
         let who = &self.0.who;
         who.caller.as_ref().map_or(Ok(()), |caller| caller.may_refund(&refund))?;
-        Ok(Refund { caller: who.name.clone(), ..refund })
+        let day_bound = who.caller.as_ref().and_then(|caller| caller.max_refund_per_day);
+        Ok(Refund { caller: who.name.clone(), day_bound, ..refund })
     }
 
     /// Notes how its refund went.

@@ -157,6 +157,7 @@ pub(super) fn refund(request: pb::RefundRequest, app_ids: &AppIds) -> Result<Ref
             app_id_named,
             acknowledged: acknowledged?,
             caller: None,
+            day_bound: None,
             note: note?,
         })
     })();

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::pb as rpc;
 
 use super::pb;
-use crate::error::{self, Error, NextStep, RefundOutcome, Row, Violation};
+use crate::error::{self, DayBound, Error, NextStep, RefundOutcome, Row, Violation};
 use crate::trade::Method;
 
 /// Text of Sunmi's is cut to this many bytes, so that all trailers together stay under
@@ -54,6 +54,9 @@ fn details(error: &Error, method: Method, request_id: &str) -> Vec<Any> {
     }
     if !context.violations.is_empty() {
         details.push(any("google.rpc.BadRequest", &bad_request(&context.violations)));
+    }
+    if let Some(bound) = &context.day_bound {
+        details.push(any("google.rpc.QuotaFailure", &quota_failure(bound)));
     }
     if let Some(words) = context.sunmi.as_ref().filter(|words| !words.message.is_empty()) {
         let message = rpc::LocalizedMessage {
@@ -100,6 +103,13 @@ fn error_info(error: &Error, method: Method) -> rpc::ErrorInfo {
     if let Some(open) = &context.open_order_id {
         metadata.insert("openOrderId".to_owned(), open.clone());
     }
+    if let Some(bound) = &context.day_bound {
+        metadata.insert("maxRefundPerDayMinor".to_owned(), bound.most.to_string());
+        metadata.insert("leftMinor".to_owned(), bound.left.to_string());
+        if let Some(time) = bound.resets_at {
+            metadata.insert("resetsAt".to_owned(), time.to_string());
+        }
+    }
     rpc::ErrorInfo {
         reason: error.fault().row().reason.to_owned(),
         domain: DOMAIN.to_owned(),
@@ -121,6 +131,19 @@ fn bad_request(violations: &[Violation]) -> rpc::BadRequest {
         field_violations.push(violation("", format!("{count} violations in all")));
     }
     rpc::BadRequest { field_violations }
+}
+
+fn quota_failure(bound: &DayBound) -> rpc::QuotaFailure {
+    let until = bound.resets_at.map_or_else(String::new, |time| format!(" until {time}"));
+    let (most, left) = (bound.most, bound.left);
+    let violation = rpc::quota_failure::Violation {
+        subject: format!("caller:{}", bound.caller),
+        description: format!(
+            "may refund {most} minor units on one day in China, and has {left} left{until}"
+        ),
+        ..Default::default()
+    };
+    rpc::QuotaFailure { violations: vec![violation] }
 }
 
 /// What is known of the money, if this was about any.

@@ -76,7 +76,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(
     let (tokens, tokens_from) = read.unzip();
     let rpcs = rpcs(reader, &key("rpcs"));
     let app_ids = own_app_ids(reader, &key("app_ids"), app_ids);
-    let max_refund = max_refund(reader, &key("max_refund_minor"));
+    let (max_refund, max_refund_per_day) = max_refunds(reader, prefix);
     let own_refunds_only = own_refunds_only(reader, &key("own_refunds_only"));
     let max_calls = reader.optional_count(&key("max_calls"), 1..=1_000_000);
     let caller = Caller {
@@ -87,6 +87,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(
         rpcs,
         app_ids,
         max_refund,
+        max_refund_per_day,
         own_refunds_only,
         places: max_calls.map(|count| Arc::new(Semaphore::new(count as usize))),
     };
@@ -118,6 +119,17 @@ fn rpcs(reader: &mut Reader, key: &str) -> Vec<Method> {
 fn own_app_ids(reader: &mut Reader, key: &str, known: &[Identifier]) -> Option<Vec<Identifier>> {
     let rule = "must be a list of app_ids that are configured";
     reader.list(key, rule, |name| known.iter().find(|id| id.as_str() == name).cloned())
+}
+
+/// The most that it may refund at once, and on one day.
+fn max_refunds(reader: &mut Reader, prefix: &str) -> (Option<i64>, Option<i64>) {
+    let keys =
+        ["max_refund_minor", "max_refund_per_day_minor"].map(|name| format!("{prefix}{name}"));
+    let [at_once, per_day] = keys.each_ref().map(|key| max_refund(reader, key));
+    let fits = at_once.zip(per_day).is_none_or(|(at_once, per_day)| at_once <= per_day);
+    let rule = "must not allow more at once than on one day";
+    reader.check(fits, &keys.join(" and "), rule);
+    (at_once, per_day)
 }
 
 fn max_refund(reader: &mut Reader, key: &str) -> Option<i64> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::source::Reader;
-use super::{Config, s};
+use super::{Config, DAY, s};
 use crate::callers::Access;
 use crate::ledger::Location;
 
@@ -123,6 +123,10 @@ fn check_callers(reader: &mut Reader, config: &Config) {
                 trust-linkerd if it also says who it is";
     let money = config.may_move_money;
     reader.check(!money || config.listen.ip().is_loopback() || said, "callers", rule);
+    // A day more than the day itself, for a clock that is set.
+    let rule = "must be at least 2d where a caller has a bound of max_refund_per_day_minor";
+    let long = config.refund.retention >= s(2 * DAY);
+    reader.check(long || !by_day(&config.access), "refund.retention", rule);
     let rule = "can only be known by uris and dns_names with tls.client_ca_file";
     reader.check(clients.is_some() || !by_certificate(&config.access), "callers", rule);
 }
@@ -134,5 +138,13 @@ fn by_certificate(access: &Access) -> bool {
         Access::Listed(callers) => {
             callers.iter().any(|caller| !(caller.uris.is_empty() && caller.dns_names.is_empty()))
         }
+    }
+}
+
+/// Whether somebody's refunds of a day are bounded.
+fn by_day(access: &Access) -> bool {
+    match access {
+        Access::Open | Access::TrustNetwork(_) => false,
+        Access::Listed(callers) => callers.iter().any(|caller| caller.max_refund_per_day.is_some()),
     }
 }

@@ -9,6 +9,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, FromRow, Row as _, Transaction};
 
+use super::days::{Day, Spent};
 use super::durability::{self, Durability};
 use super::reads::COLUMNS;
 use super::row::{Baseline, Content, OpenThen};
@@ -66,6 +67,8 @@ pub enum Claim {
     InFlight(Key),
     /// A row of the payment or the number is not as it was before the looks.
     Changed,
+    /// It is more than its caller may still refund that day, of which so much is spent.
+    Beyond(Spent),
 }
 
 impl Ledger {
@@ -85,7 +88,7 @@ impl Ledger {
             found: request.looked.names.clone(),
         };
         let key = Key::of(request.refund);
-        self.lock(&mut tx, &key, &payment).await?;
+        self.lock(&mut tx, lock_numbers(&key, &payment, request.refund)).await?;
         let row = self.read_by(&mut *tx, &key).await?;
         if let Some(claim) = row.as_ref().and_then(|row| unclaimable(row, request)) {
             return Ok(claim);
@@ -105,6 +108,10 @@ impl Ledger {
         let Some((row, durability)) = self.write_claim(&mut tx, request, &then).await? else {
             return Ok(Claim::Changed);
         };
+        if let Some(spent) = self.beyond(&mut tx, request.refund, &row).await? {
+            tx.rollback().await?;
+            return Ok(Claim::Beyond(spent));
+        }
         let warned = durability::watch(tx.commit()).await?;
         self.announce(&key, row.epoch, State::Claimed, "claim");
         let permit = Permit::of_claim(row.epoch, request.begun.after(request.ceiling));
@@ -132,24 +139,33 @@ impl Ledger {
         })
     }
 
-    /// Waits for its turn among the claims of this number and this payment. SQLite has only one
-    /// writer anyway.
-    async fn lock(
-        &self,
-        tx: &mut Transaction<'static, Any>,
-        key: &Key,
-        payment: &Payment,
-    ) -> Result<()> {
+    /// Waits for its turn among the claims that have one of these numbers, too. SQLite has only
+    /// one writer anyway.
+    async fn lock(&self, tx: &mut Transaction<'static, Any>, numbers: BTreeSet<i64>) -> Result<()> {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let locks: Vec<String> = lock_numbers(key, payment)
+        let locks: Vec<String> = numbers
             .into_iter()
             .map(|number| format!("CAST(pg_advisory_xact_lock({number}) AS TEXT)"))
             .collect();
         let sql = self.sql(&format!("SELECT {}", locks.join(", ")));
         sqlx::query(sql).execute(&mut **tx).await?;
         Ok(())
+    }
+
+    /// What its caller spent on the day of a claim that is written, and not yet committed, if that
+    /// leaves too little for it. It is written first, so that the day is the one that it counts for.
+    async fn beyond(
+        &self,
+        tx: &mut Transaction<'static, Any>,
+        refund: &Refund,
+        row: &Row,
+    ) -> Result<Option<Spent>> {
+        let Some((caller, most)) = refund.bounded() else { return Ok(None) };
+        let spent = self.spent_by(&mut **tx, caller, Day::of(row.claimed_at)).await?;
+        let before = spent.without(refund.amount);
+        Ok((!before.leaves(refund.amount, most)).then_some(before))
     }
 
     /// Whether the number stands for a refund under another `app_id`, of which no caller was told
@@ -304,17 +320,19 @@ fn open_then(row: &Row) -> OpenThen {
     }
 }
 
-/// The advisory locks of a number and of all names of a payment, in an order that is the same for
-/// everybody, so that nobody waits in a circle. Two claims of one payment share at least one: what
-/// makes two payments the same is an equal name.
-fn lock_numbers(key: &Key, payment: &Payment) -> BTreeSet<i64> {
+/// The advisory locks of a number, of all names of a payment, and of a caller that has a bound, in
+/// an order that is the same for everybody, so that nobody waits in a circle. Two claims of one
+/// payment share at least one: what makes two payments the same is an equal name.
+fn lock_numbers(key: &Key, payment: &Payment, refund: &Refund) -> BTreeSet<i64> {
     let app_id = payment.app_id.as_str();
     // Without its app_id, because a refund that names none is looked for under every other one.
     let number = ["number", "", key.order_id.as_str()];
     let platform = payment.platform_ids().map(|id| ["platform_id", "", id]);
     let orders = payment.order_ids().map(|id| ["order_id", app_id, id]);
     let registers = payment.mis_ids().map(|id| ["mis_id", app_id, id]);
-    let names = [number].into_iter().chain(platform).chain(orders).chain(registers);
+    // Not its day's: that is known only once the claim is written.
+    let caller = refund.bounded().map(|(caller, _)| ["caller", "", caller]);
+    let names = [number].into_iter().chain(platform).chain(orders).chain(registers).chain(caller);
     names.map(|name| lock_number(&name)).collect()
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::bound::beyond;
 use super::follow::{LAST_WORD, Sender};
 use super::judgement::seen::NumberSeen;
 use super::looks::{Before, payment_then};
@@ -119,6 +120,9 @@ impl Refunds {
         if let Some(open) = blocking(&rows, &key, &refund.acknowledged) {
             return Ok(Begin::Wait(open.clone()));
         }
+        if let Some(row) = self.known_or_within_bound(refund, begun).await? {
+            return Ok(Begin::Follow(row));
+        }
         let seen = Seen { row, rows, names, turn };
         self.look_and_claim(refund, seen, (deadline, in_time), begun).await
     }
@@ -224,6 +228,7 @@ impl Refunds {
             Claim::Differs(fields) => return Err(reused(fields)),
             Claim::InFlight(open) => Begin::Wait(open),
             Claim::Changed => Begin::Again(looked.names.clone()),
+            Claim::Beyond(spent) => return Err(beyond(refund, spent)),
         })
     }
 

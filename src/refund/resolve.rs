@@ -343,6 +343,7 @@ pub(super) fn refund_of(row: &Row) -> Result<Refund, &'static str> {
             app_id_named: true,
             acknowledged: Box::default(),
             caller: None,
+            day_bound: None,
             note: Note::default(),
         })
     })();

@@ -1,4 +1,5 @@
 //! Executions that once broke the promise, each found by a hostile reader of the code.
 
 mod bench;
+mod bounds;
 mod executions;

@@ -126,6 +126,7 @@ pub(crate) fn refund(number: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }
@@ -142,7 +143,11 @@ pub(crate) async fn claim_after(ledger: &Ledger, refund: &Refund, looked: &Looke
     let request = ClaimRequest { refund, id, looked, ceiling: CEILING, begun };
     match ledger.claim(&request).await.expect("a claim") {
         Claim::Fresh(_, row, _) => *row,
-        other @ (Claim::Known(_) | Claim::Differs(_) | Claim::InFlight(_) | Claim::Changed) => {
+        other @ (Claim::Known(_)
+        | Claim::Differs(_)
+        | Claim::InFlight(_)
+        | Claim::Changed
+        | Claim::Beyond(_)) => {
             panic!("not fresh: {other:?}")
         }
     }

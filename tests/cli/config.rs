@@ -278,6 +278,22 @@ fn limits_that_do_not_fit_each_other_are_faults() {
              [[callers]]\nname = 'b'\ntoken_file = 'TOKENS'\nrpcs = ['Query']",
             "callers[0] and callers[1]",
         ),
+        (
+            "[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Refund']\n\
+             max_refund_per_day_minor = 0",
+            "callers[0].max_refund_per_day_minor",
+        ),
+        (
+            "[[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Refund']\n\
+             max_refund_minor = 101\nmax_refund_per_day_minor = 100",
+            "callers[0].max_refund_minor and callers[0].max_refund_per_day_minor",
+        ),
+        (
+            "refund.retention = '47h'\n\
+             [[callers]]\nname = 'a'\ntoken_file = 'TOKENS'\nrpcs = ['Refund']\n\
+             max_refund_per_day_minor = 100",
+            "refund.retention",
+        ),
         ("callers = 'anybody'", "callers"),
         ("[retry]\nbase_delay = '2s'", "retry.base_delay"),
         ("[upstream]\nbase_url = 'http://127.0.0.1'", "upstream.base_url"),

@@ -63,6 +63,7 @@ fn claimable(app_id: &str, number: &str, payment: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }

@@ -25,7 +25,7 @@ const TILL: &str = "till-token-0000001";
 const HASHED: &str = "0123456789abcdef";
 const DIGEST: &str = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
 
-fn file(name: &str, text: &str) -> PathBuf {
+pub(crate) fn file(name: &str, text: &str) -> PathBuf {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, text).expect("a file can be written");
     path
@@ -67,11 +67,11 @@ async fn start(test: &str) -> (Upstream, Server) {
     (upstream, server)
 }
 
-type Authorized = InterceptedService<Channel, Authorize>;
+pub(crate) type Authorized = InterceptedService<Channel, Authorize>;
 
 /// Adds this header to every call.
 #[derive(Clone)]
-struct Authorize(Option<MetadataValue<Ascii>>);
+pub(crate) struct Authorize(Option<MetadataValue<Ascii>>);
 
 impl Interceptor for Authorize {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -83,12 +83,15 @@ impl Interceptor for Authorize {
 }
 
 /// A client whose every call has this header.
-async fn client(server: &Server, authorization: Option<&str>) -> TradeServiceClient<Authorized> {
+pub(crate) async fn client(
+    server: &Server,
+    authorization: Option<&str>,
+) -> TradeServiceClient<Authorized> {
     let authorize = Authorize(authorization.map(|value| value.parse().expect("a header")));
     TradeServiceClient::with_interceptor(server.channel().await, authorize)
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Failure {
     pub(crate) retry_delay: Option<Duration>,
     /// Field and rule.
     pub(crate) violations: Vec<(String, String)>,
+    /// Subject and description.
+    pub(crate) quotas: Vec<(String, String)>,
     /// Sunmi's words as `LocalizedMessage`.
     pub(crate) localized: Option<String>,
 }
@@ -64,6 +66,9 @@ impl Failure {
             violations: one::<rpc::BadRequest>(all, "google.rpc.BadRequest")
                 .map(violations)
                 .unwrap_or_default(),
+            quotas: one::<rpc::QuotaFailure>(all, "google.rpc.QuotaFailure")
+                .map(quotas)
+                .unwrap_or_default(),
             localized: localized.map(|message| message.message),
         };
         assert_eq!(info.domain, "sunmi-trade");
@@ -95,6 +100,10 @@ fn delay(info: rpc::RetryInfo) -> Duration {
 
 fn violations(request: rpc::BadRequest) -> Vec<(String, String)> {
     request.field_violations.into_iter().map(|it| (it.field, it.description)).collect()
+}
+
+fn quotas(failure: rpc::QuotaFailure) -> Vec<(String, String)> {
+    failure.violations.into_iter().map(|it| (it.subject, it.description)).collect()
 }
 
 /// The one detail of this type, if there is one.

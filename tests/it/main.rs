@@ -26,6 +26,7 @@ mod samples;
 mod requests;
 mod validation;
 mod callers;
+mod days;
 mod codes;
 mod odd_replies;
 mod odd_upstream;

@@ -171,6 +171,7 @@ pub(crate) fn refund_of(payment: &str, number: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }
@@ -243,7 +244,11 @@ pub(crate) fn fresh(claim: Claim) -> Row {
             assert_eq!((permit.epoch(), row.state), (row.epoch, State::Claimed));
             *row
         }
-        other @ (Claim::Known(_) | Claim::Differs(_) | Claim::InFlight(_) | Claim::Changed) => {
+        other @ (Claim::Known(_)
+        | Claim::Differs(_)
+        | Claim::InFlight(_)
+        | Claim::Changed
+        | Claim::Beyond(_)) => {
             panic!("not fresh: {other:?}")
         }
     }

@@ -31,7 +31,8 @@ async fn crowd(ledgers: [&Ledger; 2], asked: impl Fn(usize) -> Refund) -> [usize
                         claim @ (Claim::Fresh(..)
                         | Claim::Known(_)
                         | Claim::Differs(_)
-                        | Claim::InFlight(_)) => return claim,
+                        | Claim::InFlight(_)
+                        | Claim::Beyond(_)) => return claim,
                     }
                 }
             })
@@ -49,7 +50,7 @@ async fn crowd(ledgers: [&Ledger; 2], asked: impl Fn(usize) -> Refund) -> [usize
                 assert_eq!(fields, ["amount_minor"]);
                 told[2] += 1;
             }
-            other @ (Claim::InFlight(_) | Claim::Changed) => panic!("{other:?}"),
+            other @ (Claim::InFlight(_) | Claim::Changed | Claim::Beyond(_)) => panic!("{other:?}"),
         }
     }
     told
@@ -111,7 +112,9 @@ async fn of_many_refunds_of_a_payment_by_different_names_one_is_open(bench: &Ben
                             Claim::Changed => {}
                             Claim::Fresh(..) => return Some(refund),
                             Claim::InFlight(_) => return None,
-                            bad @ (Claim::Known(_) | Claim::Differs(_)) => panic!("{bad:?}"),
+                            bad @ (Claim::Known(_) | Claim::Differs(_) | Claim::Beyond(_)) => {
+                                panic!("{bad:?}")
+                            }
                         }
                     }
                 })
@@ -147,7 +150,10 @@ async fn of_many_that_know_of_each_other_none_overlooks_one(bench: &Bench) {
                         Claim::Changed => {}
                         // How many it saw, and where it stands among them.
                         Claim::Fresh(_, row, _) => return (seen.rows.len(), row.claim_order),
-                        bad @ (Claim::Known(_) | Claim::Differs(_) | Claim::InFlight(_)) => {
+                        bad @ (Claim::Known(_)
+                        | Claim::Differs(_)
+                        | Claim::InFlight(_)
+                        | Claim::Beyond(_)) => {
                             panic!("{bad:?}")
                         }
                     }

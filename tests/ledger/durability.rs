@@ -27,7 +27,11 @@ async fn open(url: &Url) -> Ledger {
 async fn durability(ledger: &Ledger, number: &str) -> Durability {
     match ask(ledger, &refund(number)).await {
         Claim::Fresh(_, _, durability) => durability,
-        other @ (Claim::Known(_) | Claim::Differs(_) | Claim::InFlight(_) | Claim::Changed) => {
+        other @ (Claim::Known(_)
+        | Claim::Differs(_)
+        | Claim::InFlight(_)
+        | Claim::Changed
+        | Claim::Beyond(_)) => {
             panic!("not fresh: {other:?}")
         }
     }

@@ -10,6 +10,9 @@
 )]
 
 mod scratch;
+#[path = "../sim/rng.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is another suite's, which draws more")]
+mod rng;
 mod postgres;
 mod own_server;
 mod bench;
@@ -24,6 +27,8 @@ mod judgements;
 mod decisions;
 mod due;
 mod crowds;
+mod days;
+mod bounds;
 mod clocks;
 mod first_edition;
 mod durability;

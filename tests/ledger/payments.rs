@@ -73,7 +73,7 @@ async fn a_refund_waits_for_the_unknown_one_of_its_payment_by_every_name(bench: 
         match claim_after(&ledger, &second, &seen).await {
             Claim::InFlight(open) => assert!(waits && open == Key::of(&first), "{what}: {open:?}"),
             Claim::Fresh(..) => assert!(!waits, "{what}: it did not wait"),
-            other @ (Claim::Known(_) | Claim::Differs(_) | Claim::Changed) => {
+            other @ (Claim::Known(_) | Claim::Differs(_) | Claim::Changed | Claim::Beyond(_)) => {
                 panic!("{what}: {other:?}")
             }
         }

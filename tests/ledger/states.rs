@@ -192,7 +192,9 @@ impl Event {
                 Claim::Fresh(..) => true,
                 Claim::Changed => return assert_eq!(at, At::Untold),
                 Claim::Known(known) => return assert_eq!(known.state, seen.state),
-                other @ (Claim::Differs(_) | Claim::InFlight(_)) => panic!("{other:?}"),
+                other @ (Claim::Differs(_) | Claim::InFlight(_) | Claim::Beyond(_)) => {
+                    panic!("{other:?}")
+                }
             },
             Self::OtherContent => {
                 let other = Refund { amount: refund.amount + 1, ..refund.clone() };

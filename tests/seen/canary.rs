@@ -252,6 +252,7 @@ fn no_secret_is_seen_where_it_is_out_of_place() {
         format!("callers = \"{TOKEN}\"\n"),
         format!("{good}app_ids = [\"{TOKEN}\"]\n"),
         format!("{good}max_refund_minor = \"{TOKEN}\"\n"),
+        format!("{good}max_refund_per_day_minor = \"{TOKEN}\"\n"),
         format!("{good}[log]\nfilter = \"x=y={KEY}\"\nformat = \"{KEY}\"\n"),
         format!(
             "{good}[tracing]\nendpoint = \"http://x:{PASSWORD}@h\"\nsample_ratio = \"{KEY}\"\n"

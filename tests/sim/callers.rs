@@ -93,6 +93,7 @@ impl Callers {
                 acknowledged: Box::default(),
                 note: sunmi_trade::trade::Note::default(),
                 caller: None,
+                day_bound: None,
             };
             let plan = Plan {
                 at: Duration::ZERO,

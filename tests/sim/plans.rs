@@ -93,5 +93,6 @@ fn content(options: &Options, rng: &mut Rng, number: &str) -> Refund {
         acknowledged: Box::default(),
         note: sunmi_trade::trade::Note::default(),
         caller: None,
+        day_bound: None,
     }
 }

@@ -17,6 +17,7 @@ fn refund() -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }

@@ -49,6 +49,7 @@ fn refund() -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }
@@ -94,6 +95,7 @@ fn what_is_no_part_of_the_content_changes_nothing() {
         app_id_named: false,
         acknowledged: Box::new([id("R9")]),
         caller: Some("somebody".into()),
+        day_bound: Some(1),
         ..refund()
     };
     assert_eq!(other.content_hash(), refund().content_hash());

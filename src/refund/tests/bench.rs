@@ -181,6 +181,7 @@ pub(super) fn refund(number: &str, amount: i64) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }

@@ -50,6 +50,7 @@ fn a_refund() -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: crate::trade::Note::default(),
     }
 }

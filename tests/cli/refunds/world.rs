@@ -178,6 +178,7 @@ pub(super) fn refund(number: &str) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: Some("shop".into()),
+        day_bound: None,
         note: Note::default(),
     }
 }

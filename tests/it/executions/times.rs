@@ -117,6 +117,7 @@ fn r1() -> Refund {
         acknowledged: Box::default(),
         note: sunmi_trade::trade::Note::default(),
         caller: None,
+        day_bound: None,
     }
 }
 

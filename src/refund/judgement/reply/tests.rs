@@ -19,6 +19,7 @@ fn asked_by(original: OrderRef) -> Refund {
         app_id_named: true,
         acknowledged: Box::default(),
         caller: None,
+        day_bound: None,
         note: Note::default(),
     }
 }
