@@ -36,6 +36,7 @@ mod open;
 mod reads;
 mod row;
 mod search;
+mod snapshot;
 mod trouble;
 
 pub(crate) use claims::blocking;
@@ -50,6 +51,7 @@ pub use row::{
     Baseline, Content, Decision, Doubt, Known, OpenThen, Patience, PaymentThen, Pending, Row,
 };
 pub use search::{ClaimedAt, Filter, Sight, Span};
+pub use snapshot::Snapshot;
 pub use trouble::{Moment, Trouble};
 
 /// The key of a refund.

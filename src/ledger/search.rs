@@ -1,8 +1,8 @@
 //! Refunds that fit a filter, the most recently claimed first.
 
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::QueryAs;
-use sqlx::{Any, query_as};
+use sqlx::{Any, Executor, FromRow, query_as};
 
 use super::reads::{COLUMNS, needs_person};
 use super::{Key, Ledger, Patience, Result, Row, State, millis};
@@ -83,6 +83,28 @@ impl Ledger {
         after: Option<&ClaimedAt>,
         limit: i64,
     ) -> Result<Vec<Row>> {
+        let rows = self.search_by(&self.pool, filter, after, limit);
+        Ok(self.metrics.measure(Work::Read, rows).await?)
+    }
+
+    /// How many refunds fit.
+    pub async fn count(&self, filter: &Filter) -> Result<u64> {
+        let mut conditions = Conditions::default();
+        conditions.fit(filter);
+        let terms = conditions.terms.join(" AND ");
+        let sql = format!("SELECT COUNT(*) FROM refunds WHERE {terms}");
+        let query = conditions.bind(query_as(self.sql(&sql)));
+        let (count,): (i64,) = query.fetch_one(&self.pool).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    pub(super) async fn search_by<'c>(
+        &self,
+        connection: impl Executor<'c, Database = Any>,
+        filter: &Filter,
+        after: Option<&ClaimedAt>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Row>> {
         let mut conditions = Conditions::default();
         conditions.fit(filter);
         if let Some(ClaimedAt { time, key }) = after {
@@ -100,8 +122,7 @@ impl Ledger {
              ORDER BY claimed_at DESC, app_id DESC, order_id DESC LIMIT {limit}",
             conditions.terms.join(" AND "),
         );
-        let query = conditions.bind(query_as(self.sql(&sql)));
-        Ok(self.metrics.measure(Work::Read, query.fetch_all(&self.pool)).await?)
+        conditions.bind(query_as(self.sql(&sql))).fetch_all(connection).await
     }
 }
 
@@ -202,10 +223,10 @@ impl Conditions {
         format!("${}", self.values.len())
     }
 
-    fn bind<'q>(
+    fn bind<'q, O: for<'r> FromRow<'r, AnyRow>>(
         self,
-        query: QueryAs<'q, Any, Row, AnyArguments>,
-    ) -> QueryAs<'q, Any, Row, AnyArguments> {
+        query: QueryAs<'q, Any, O, AnyArguments>,
+    ) -> QueryAs<'q, Any, O, AnyArguments> {
         self.values.into_iter().fold(query, |query, value| match value {
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),

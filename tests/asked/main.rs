@@ -34,6 +34,7 @@ mod world;
 
 // Of the ledger.
 mod searches;
+mod snapshots;
 mod feeds;
 
 // Of the service.
