@@ -26,6 +26,7 @@ use crate::server::{self, Listeners};
 use crate::sunmi::KeyRing;
 use crate::sunmi::params::{AppKey, Params, SIGN};
 use crate::telemetry::{self, Format, Settings};
+use crate::trade::Identifier;
 
 use health::Health;
 
@@ -90,9 +91,9 @@ enum Command {
         /// The address of the Sunmi that the ledger belongs to, where serve is given one
         #[arg(long, value_name = "URL", global = true)]
         upstream_base_url: Option<String>,
-        /// Whose refund, where several app_ids have used its number
-        #[arg(long, value_name = "ID", global = true)]
-        app_id: Option<String>,
+        /// Whose refunds: needed of one refund where several app_ids have used its number
+        #[arg(long, value_name = "ID", global = true, value_parser = refunds::app_id)]
+        app_id: Option<Identifier>,
         #[command(subcommand)]
         action: refunds::Action,
     },
@@ -166,9 +167,7 @@ pub fn main(
             let flags = Serve { config, upstream_base_url, ..Serve::default() };
             let load = if action.must_ask() { config::load } else { config::load_to_visit };
             with_config(&flags, env, load, |config, env| {
-                run(env, &config.telemetry, async {
-                    refunds::run(&config, action, app_id.as_deref()).await
-                })
+                run(env, &config.telemetry, async { refunds::run(&config, action, app_id).await })
             })
         }
         Command::Health(health) => ask_health(&health, env),

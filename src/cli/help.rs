@@ -37,11 +37,13 @@ The ledger is the one of the configuration, and may be served from meanwhile. It
 here. Credentials are needed only where Sunmi is asked: by show, unless --offline, by resolve and
 by verify.
 Examples:
-  sunmi-trade refunds list --state in_doubt
+  sunmi-trade refunds list --needs-person
+  sunmi-trade refunds list --state in_doubt,processing --claimed-since 2026-11-25 --json
   sunmi-trade refunds show NUMBER
   sunmi-trade refunds resolve NUMBER
   sunmi-trade refunds settle NUMBER --epoch 1 --succeeded --by NAME --reason TEXT
-  sunmi-trade refunds verify NUMBER";
+  sunmi-trade refunds verify NUMBER
+  sunmi-trade refunds export --day 2026-11-25 --output refunds.csv";
 
 pub(super) const HEALTH: &str = "\
 Examples:

@@ -5,17 +5,29 @@ use clap::{Args, Subcommand};
 
 mod advice;
 mod ask;
+mod export;
+mod filters;
 mod list;
+mod out;
+mod pages;
+mod progress;
+mod quote;
+mod record;
 mod settle;
 mod show;
+mod times;
 mod words;
 
+use export::Export;
+use filters::Filters;
+pub(super) use filters::identifier as app_id;
 use settle::{Decided, Settle};
 
 use crate::config::Config;
 use crate::error::{BoxError, Chain};
 use crate::ledger::{Access, Ledger, Row, State};
 use crate::refund::persons::Standing;
+use crate::trade::Identifier;
 
 /// So many rows are listed if not told otherwise.
 const LISTED: i64 = 50;
@@ -26,14 +38,17 @@ pub(super) enum Action {
     /// List refunds, the latest first
     ///
     /// A line has: when it was claimed, its state, "person" if it needs one, its app_id, its
-    /// number, its amount in minor units, and why it is as it is, in a word.
+    /// number, its amount in minor units, and why it is as it is, in a word. All conditions that
+    /// are given hold, --app-id among them.
     List {
-        /// Only those in this state: claimed, in_doubt, processing, settled, not_applied
-        #[arg(long, value_parser = state)]
-        state: Option<State>,
+        #[command(flatten)]
+        filters: Box<Filters>,
         /// How many at most
         #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
+        /// A JSON object on each line, with the names of RefundRecord
+        #[arg(long)]
+        json: bool,
     },
     /// Show all that is known of a refund, what its payment's total is now, and what to do next
     Show {
@@ -42,7 +57,15 @@ pub(super) enum Action {
         /// Do not ask Sunmi for the payment; this needs no credentials
         #[arg(long)]
         offline: bool,
+        /// As a JSON object
+        #[arg(long)]
+        json: bool,
     },
+    /// Write all refunds of a period, or of the whole ledger, the most recently claimed first
+    ///
+    /// As the ledger is at one moment: what is claimed and settled meanwhile is not in it.
+    /// docs/reconciliation.md says what the columns are.
+    Export(Export),
     /// Ask Sunmi once more what became of a refund
     ///
     /// Records what Sunmi shows. That Sunmi shows nothing proves nothing, and is not recorded.
@@ -70,16 +93,16 @@ pub(super) struct One {
     number: String,
 }
 
-fn state(name: &str) -> Result<State, String> {
-    State::named(name).ok_or_else(|| "no such state".to_owned())
-}
-
 impl Action {
     /// Whether it cannot be done without asking Sunmi, and so not without credentials.
     pub(super) fn must_ask(&self) -> bool {
         match self {
             Self::Resolve(_) | Self::Verify(_) => true,
-            Self::List { .. } | Self::Show { .. } | Self::Settle(_) | Self::Rehome(_) => false,
+            Self::List { .. }
+            | Self::Show { .. }
+            | Self::Export(_)
+            | Self::Settle(_)
+            | Self::Rehome(_) => false,
         }
     }
 }
@@ -88,7 +111,7 @@ impl Action {
 pub(super) async fn run(
     config: &Config,
     action: Action,
-    app_id: Option<&str>,
+    app_id: Option<Identifier>,
 ) -> Result<(), BoxError> {
     if let Action::Rehome(decided) = action {
         print!("{}", settle::rehome(config, decided).await?);
@@ -97,19 +120,25 @@ pub(super) async fn run(
     let rules = &config.refund;
     let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Visit).await?;
     match action {
-        Action::List { state, limit } => {
-            for row in ledger.list(state, limit).await? {
-                println!("{}", list::line(&row, rules));
-            }
+        Action::List { filters, limit, json } => {
+            let filter = filters.filter(app_id, rules);
+            out::unless_closed(list::print(&ledger, &filter, limit, json, rules).await)?;
         }
-        Action::Show { number, offline } => {
+        Action::Show { number, offline, json } => {
             let row = find(&ledger, &number, app_id).await?;
             let asked = match offline {
-                true => Vec::new(),
-                false => ask::payment_now(config, &ledger, &row).await,
+                true => None,
+                false => Some(ask::payment_now(config, &ledger, &row).await),
             };
-            print!("{}", show::page(&row, rules, asked));
+            match json {
+                true => show::json(&row, rules, asked.as_ref())?,
+                false => {
+                    let asked = asked.map_or_else(Vec::new, |asked| ask::told(&row, asked));
+                    print!("{}", show::page(&row, rules, asked));
+                }
+            }
         }
+        Action::Export(export) => export::run(&ledger, export, app_id, rules).await?,
         Action::Resolve(One { number }) => {
             let row = find(&ledger, &number, app_id).await?;
             print!("{}", resolve(config, &ledger, &row).await?);
@@ -129,9 +158,9 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn find(ledger: &Ledger, number: &str, app_id: Option<&str>) -> Result<Row, BoxError> {
+async fn find(ledger: &Ledger, number: &str, app_id: Option<Identifier>) -> Result<Row, BoxError> {
     let mut rows = ledger.of_number(number).await?;
-    rows.retain(|row| app_id.is_none_or(|id| row.key.app_id.as_str() == id));
+    rows.retain(|row| app_id.as_ref().is_none_or(|id| row.key.app_id == *id));
     match rows.len() {
         0 => Err(format!("{number}: no such refund in the ledger").into()),
         1 => Ok(rows.remove(0)),

@@ -3,6 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../ledger/postgres.rs"]
+mod postgres;
+
 mod chinese;
 mod config;
 mod docs;

@@ -1,6 +1,9 @@
 //! `refunds`: what a person sees of a ledger and does to it. tests/crash has it beside a server.
 
 mod ask;
+mod books;
+mod export;
+mod list;
 mod rehome;
 mod settle;
 mod show;

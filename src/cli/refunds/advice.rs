@@ -1,5 +1,6 @@
 //! What to do next about a refund.
 
+use super::quote::quoted;
 use super::words::{span, time};
 use crate::ledger::{Row, State};
 use crate::refund::Rules;
@@ -7,7 +8,7 @@ use crate::trade::TradeState;
 
 /// In one or two sentences.
 pub(super) fn next(row: &Row, rules: &Rules) -> String {
-    let number = &row.key.order_id;
+    let number = quoted(row.key.order_id.as_str());
     if row.disputed.is_some() {
         return format!(
             "Sunmi contradicts what is recorded: find out from Sunmi, or from the payment \
@@ -82,6 +83,8 @@ fn command(row: &Row) -> String {
     format!(
         "`sunmi-trade refunds settle {} --app-id {} --epoch {}` with --succeeded or --not-applied, \
          --by and --reason.",
-        row.key.order_id, row.key.app_id, row.epoch
+        quoted(row.key.order_id.as_str()),
+        quoted(row.key.app_id.as_str()),
+        row.epoch
     )
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use super::words::{amount, value};
@@ -27,19 +28,21 @@ pub(super) fn refunds(config: &Config, ledger: &Ledger) -> Result<Refunds, BoxEr
     Ok(Refunds::new(Arc::new(client), ledger.clone(), TaskTracker::new(), config.refund.clone()))
 }
 
-/// What the payment's total is now, and how much it grew since before the send. That it cannot be
-/// asked for is said.
-pub(super) async fn payment_now(
-    config: &Config,
-    ledger: &Ledger,
-    row: &Row,
-) -> Vec<(&'static str, String)> {
+/// What the payment is now, or why it could not be asked for.
+pub(super) type Asked = Result<PaymentSeen, String>;
+
+/// Asks for the payment as it is now.
+pub(super) async fn payment_now(config: &Config, ledger: &Ledger, row: &Row) -> Asked {
     let asked = async { refunds(config, ledger)?.payment_now(row).await };
-    let now = match asked.await {
+    asked.await.map_err(|why| Chain(why.as_ref()).to_string())
+}
+
+/// What the payment's total is now, and how much it grew since before the send. That it could not
+/// be asked for is said.
+pub(super) fn told(row: &Row, asked: Asked) -> Vec<(&'static str, String)> {
+    let now = match asked {
         Ok(now) => now,
-        Err(why) => {
-            return vec![("payment now", format!("could not be asked: {}", Chain(why.as_ref())))];
-        }
+        Err(why) => return vec![("payment now", format!("could not be asked: {why}"))],
     };
     match now {
         PaymentSeen::NotFound => vec![("payment now", "Sunmi does not find it".to_owned())],
@@ -56,6 +59,21 @@ pub(super) async fn payment_now(
             ),
             ("since then", growth(row, now.total)),
         ],
+    }
+}
+
+/// The same for machines.
+pub(super) fn as_json(asked: &Asked) -> Value {
+    match asked {
+        Err(why) => json!({"error": why}),
+        Ok(PaymentSeen::NotFound) => json!({"seen": "NOT_FOUND"}),
+        Ok(PaymentSeen::NotShown) => json!({"seen": "NOT_SHOWN"}),
+        Ok(PaymentSeen::Found(now)) => json!({
+            "seen": "FOUND",
+            "refunded_minor": now.total,
+            "state": value(now.state),
+            "amount_minor": now.amount,
+        }),
     }
 }
 

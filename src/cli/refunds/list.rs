@@ -1,13 +1,42 @@
-//! A row on one line.
+//! Rows that fit a filter, each on one line.
+
+use std::io::Write;
 
 use super::words::{amount, plain, time};
-use crate::ledger::{Doubt, Pending, Row, State};
+use super::{out, pages, record};
+use crate::error::BoxError;
+use crate::ledger::{Doubt, Filter, Ledger, Pending, Row, State};
 use crate::refund::Rules;
 use crate::trade::{Evidence, TradeState};
 
+/// Prints so many of those that fit.
+///
+/// # Errors
+/// That the ledger cannot be read, or standard output cannot be written.
+pub(super) async fn print(
+    ledger: &Ledger,
+    filter: &Filter,
+    limit: i64,
+    json: bool,
+    rules: &Rules,
+) -> Result<(), BoxError> {
+    let mut out = out::standard();
+    let mut ledger = ledger.snapshot().await?;
+    pages::each(&mut ledger, filter, limit, |row| {
+        match json {
+            true => out::json_line(&mut out, &record::of(&row, rules))?,
+            false => writeln!(out, "{}", line(&row, rules))?,
+        }
+        Ok(())
+    })
+    .await?;
+    out.flush()?;
+    Ok(())
+}
+
 /// When it was claimed, its state, whether it needs a person, whose it is, its number, its amount,
 /// and why it is as it is, in a word.
-pub(super) fn line(row: &Row, rules: &Rules) -> String {
+fn line(row: &Row, rules: &Rules) -> String {
     let person = row.needs_person(rules.patience());
     format!(
         "{}  {:<11}  {:<6}  {}  {}  {}  {}",

@@ -1,10 +1,12 @@
 //! All that the ledger has of a refund, as a page: a name and a value on each line.
 
-use super::advice;
+use super::ask::{self, Asked};
 use super::words::{amount, field, time, time_from, value, yes};
+use super::{advice, out, record};
+use crate::error::BoxError;
 use crate::ledger::{Baseline, PaymentThen, Pending, Row, State};
-use crate::refund::Rules;
-use crate::trade::PaymentNames;
+use crate::refund::{Rules, reply};
+use crate::trade::{PaymentNames, RefundTrade};
 
 type Lines = Vec<(&'static str, String)>;
 
@@ -15,9 +17,23 @@ pub(super) fn page(row: &Row, rules: &Rules, asked: Lines) -> String {
     lines.extend(evidence(row));
     lines.extend(doubt(row));
     lines.extend(end(row));
+    lines.extend(answer(row));
     lines.extend(asked);
     lines.push(("next", advice::next(row, rules)));
     lines.into_iter().map(|(name, value)| field(name, &value)).collect()
+}
+
+/// Prints the same as a JSON object: the record of the list, the evidence, the payment as it is
+/// now, and what to do next.
+///
+/// # Errors
+/// That standard output cannot be written.
+pub(super) fn json(row: &Row, rules: &Rules, asked: Option<&Asked>) -> Result<(), BoxError> {
+    let mut record = record::of(row, rules);
+    record.extend(record::evidence(row, rules));
+    record.extend(asked.map(|asked| ("payment_now".to_owned(), ask::as_json(asked))));
+    record.insert("next".to_owned(), advice::next(row, rules).into());
+    out::json_line(std::io::stdout().lock(), &record)
 }
 
 /// What was asked for.
@@ -37,6 +53,7 @@ fn content(row: &Row) -> Lines {
     lines.extend(row.caller.clone().map(|caller| ("caller", caller)));
     lines.extend(row.note.operator.clone().map(|operator| ("operator", operator)));
     lines.extend(row.note.reason.clone().map(|reason| ("reason", reason)));
+    lines.extend(row.content_hash.clone().map(|hash| ("content sha256", hash)));
     lines
 }
 
@@ -50,6 +67,7 @@ fn course(row: &Row, rules: &Rules) -> Lines {
         ("claimed", time(row.claimed_at)),
         ("claim order", row.claim_order.to_string()),
         ("changed", time(row.changed_at)),
+        ("change", row.change.to_string()),
         ("lease until", lease(row)),
     ];
     if !row.is_at_rest() {
@@ -91,6 +109,10 @@ fn evidence(row: &Row) -> Lines {
         ("absent", not_there(known.absent, "this claim's send")),
         ("accepted", accepted.to_owned()),
     ];
+    if row.person {
+        let how = "yes: Sunmi has something under the number, in a way that proves nothing";
+        lines.push(("found before", how.to_owned()));
+    }
     if row.is_of_first_edition() {
         lines.push(("edition", "the first, which kept no evidence".to_owned()));
     }
@@ -179,4 +201,52 @@ fn end(row: &Row) -> Lines {
         lines.push(("because", decision.reason.clone()));
     }
     lines
+}
+
+/// The recorded answer, as a repeat of the refund would be given it.
+fn answer(row: &Row) -> Lines {
+    let Some(reply) = reply(row) else { return Lines::new() };
+    let pay_time = record::pay_time(&reply.trade);
+    let RefundTrade {
+        amount: refunded,
+        business_id,
+        mis_id,
+        msn,
+        order_id,
+        order_type,
+        ori_mis_id,
+        ori_order_id,
+        pay_time: _,
+        platform,
+        platform_id,
+        result_code,
+        result_message,
+        state,
+        doubtful: _,
+        unrecognized,
+    } = reply.trade;
+    let of_answer = [
+        ("amount_minor", refunded.map(|amount| amount.to_string())),
+        ("state", state.map(value)),
+        ("order_type", order_type.map(value)),
+        ("pay_time", pay_time),
+        ("platform", platform.map(value)),
+        ("platform_id", platform_id),
+        ("mis_id", mis_id),
+        ("order_id", order_id),
+        ("ori_mis_id", ori_mis_id),
+        ("ori_order_id", ori_order_id),
+        ("business_id", business_id),
+        ("msn", msn),
+        ("result_code", result_code),
+        ("result_message", result_message),
+    ];
+    let of_answer = of_answer.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let unrecognized = unrecognized.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let all: Vec<String> =
+        of_answer.chain(unrecognized).map(|(name, value)| format!("{name} {value}")).collect();
+    match all.is_empty() {
+        true => Lines::new(),
+        false => vec![("answer", all.join(", "))],
+    }
 }
