@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::{fs, io};
 
 use clap::error::ErrorKind;
@@ -164,10 +164,13 @@ pub fn main(
             ExitCode::SUCCESS
         }),
         Command::Refunds { config, upstream_base_url, app_id, action } => {
+            let place = refunds::Place::of(config.as_deref(), upstream_base_url.as_deref());
             let flags = Serve { config, upstream_base_url, ..Serve::default() };
             let load = if action.must_ask() { config::load } else { config::load_to_visit };
             with_config(&flags, env, load, |config, env| {
-                run(env, &config.telemetry, async { refunds::run(&config, action, app_id).await })
+                run(env, &config.telemetry, async {
+                    refunds::run(&config, &place, action, app_id).await
+                })
             })
         }
         Command::Health(health) => ask_health(&health, env),
@@ -275,10 +278,10 @@ fn sandbox(listen: Option<String>, env: Env) -> ExitCode {
 }
 
 /// Runs to the end on a runtime of its own.
-fn run(
+fn run<T: Termination>(
     env: &Env,
     settings: &Settings,
-    work: impl Future<Output = Result<(), BoxError>>,
+    work: impl Future<Output = Result<T, BoxError>>,
 ) -> ExitCode {
     let rust_log = env.get("RUST_LOG").map(String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -293,7 +296,7 @@ fn run(
         result
     });
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(done) => done.report(),
         Err(error) => {
             eprintln!("{}", last_words(settings.log.format, &Chain(error.as_ref())));
             ExitCode::FAILURE

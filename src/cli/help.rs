@@ -43,7 +43,21 @@ Examples:
   sunmi-trade refunds resolve NUMBER
   sunmi-trade refunds settle NUMBER --epoch 1 --succeeded --by NAME --reason TEXT
   sunmi-trade refunds verify NUMBER
-  sunmi-trade refunds export --day 2026-11-25 --output refunds.csv";
+  sunmi-trade refunds export --day 2026-11-25 --output refunds.csv
+  sunmi-trade refunds reconcile statement.csv --day 2026-11-25 --column-order-id order_no \\
+    --column-amount refund_amount --amount-unit yuan";
+
+pub(super) const RECONCILE: &str = "\
+Negative amounts are refunds, too: the sign does not count. An amount of 0 is a mistake, and so is
+a line without a number. --only-where leaves out what is no refund. Blanks around a cell, and a
+backtick before it, as in WeChat Pay's bills, are no part of it.
+A refund of the ledger belongs to the period in which Sunmi's answer says it was made, else to that
+of its claim. One that the statement has is found by its number, whenever it was claimed.
+Example:
+  sunmi-trade refunds reconcile bill.csv --day 2026-11-25 --encoding gb18030 \\
+    --column-order-id 商户退款单号 --column-amount 退款金额 --amount-unit yuan \\
+    --only-where 退款状态=SUCCESS --by NAME
+Exit status: 0 all equal, 1 not compared, 3 differences, 64 wrong usage";
 
 pub(super) const HEALTH: &str = "\
 Examples:

@@ -1,6 +1,9 @@
 //! `sunmi-trade refunds`: looks into the ledger, beside a running server, and lets a person
 //! decide what could not be found out.
 
+use std::path::Path;
+use std::process::ExitCode;
+
 use clap::{Args, Subcommand};
 
 mod advice;
@@ -11,6 +14,7 @@ mod list;
 mod out;
 mod pages;
 mod progress;
+mod reconcile;
 mod quote;
 mod record;
 mod settle;
@@ -21,8 +25,10 @@ mod words;
 use export::Export;
 use filters::Filters;
 pub(super) use filters::identifier as app_id;
+use reconcile::Reconcile;
 use settle::{Decided, Settle};
 
+use super::help;
 use crate::config::Config;
 use crate::error::{BoxError, Chain};
 use crate::ledger::{Access, Ledger, Row, State};
@@ -66,6 +72,13 @@ pub(super) enum Action {
     /// As the ledger is at one moment: what is claimed and settled meanwhile is not in it.
     /// docs/reconciliation.md says what the columns are.
     Export(Export),
+    /// Compare a statement of Sunmi's or of the payment platform's with the ledger
+    ///
+    /// Changes nothing. Prints what differs, and the commands that would record what the
+    /// statement shows of refunds whose outcome is open. The exit status is 0 if nothing
+    /// differs, 3 if something does, and 1 if they could not be compared.
+    #[command(after_help = help::RECONCILE)]
+    Reconcile(Box<Reconcile>),
     /// Ask Sunmi once more what became of a refund
     ///
     /// Records what Sunmi shows. That Sunmi shows nothing proves nothing, and is not recorded.
@@ -101,21 +114,37 @@ impl Action {
             Self::List { .. }
             | Self::Show { .. }
             | Self::Export(_)
+            | Self::Reconcile(_)
             | Self::Settle(_)
             | Self::Rehome(_) => false,
         }
     }
 }
 
+/// Which flags led to the ledger, as a command has to repeat them.
+#[derive(Debug)]
+pub(super) struct Place(Vec<String>);
+
+impl Place {
+    /// Of these flags.
+    pub(super) fn of(config: Option<&Path>, upstream_base_url: Option<&str>) -> Self {
+        let config = config.map(|path| ["--config".to_owned(), path.display().to_string()]);
+        let upstream =
+            upstream_base_url.map(|url| ["--upstream-base-url".to_owned(), url.to_owned()]);
+        Self([config, upstream].into_iter().flatten().flatten().collect())
+    }
+}
+
 /// Does it, on the ledger of this configuration.
 pub(super) async fn run(
     config: &Config,
+    place: &Place,
     action: Action,
     app_id: Option<Identifier>,
-) -> Result<(), BoxError> {
+) -> Result<ExitCode, BoxError> {
     if let Action::Rehome(decided) = action {
         print!("{}", settle::rehome(config, decided).await?);
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let rules = &config.refund;
     let ledger = Ledger::open(&config.ledger, config.upstream_name(), Access::Visit).await?;
@@ -139,6 +168,9 @@ pub(super) async fn run(
             }
         }
         Action::Export(export) => export::run(&ledger, export, app_id, rules).await?,
+        Action::Reconcile(reconcile) => {
+            return reconcile::run(&ledger, &reconcile, place, app_id, rules).await;
+        }
         Action::Resolve(One { number }) => {
             let row = find(&ledger, &number, app_id).await?;
             print!("{}", resolve(config, &ledger, &row).await?);
@@ -155,7 +187,7 @@ pub(super) async fn run(
         // Done above.
         Action::Rehome(_) => {}
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn find(ledger: &Ledger, number: &str, app_id: Option<Identifier>) -> Result<Row, BoxError> {

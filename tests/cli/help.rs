@@ -13,6 +13,9 @@ fn every_help_says_what_it_is_for_and_ends_well() {
         (&["explain", "--help"], &["explain REFUND_OUTCOME_UNKNOWN"]),
         (&["refunds", "--help"], &["settle NUMBER --epoch 1", "verify", "rehome", "--offline"]),
         (&["health", "--help"], &["--tls-ca-cert", "grpc.health.v1", "0 it serves, 1 it does not"]),
+        (&["refunds", "list", "--help"], &["--needs-person", "--changed-since", "--json"]),
+        (&["refunds", "export", "--help"], &["--day", "most recently claimed first", "jsonl"]),
+        (&["refunds", "reconcile", "--help"], &["--only-where", "Exit status: 0", "gb18030"]),
         (&["--version"], &[env!("CARGO_PKG_VERSION")]),
     ];
     for (args, says) in table {

@@ -82,15 +82,7 @@ pub(super) async fn decide(
 /// Whether this may be decided of it now.
 fn check(row: &Row, rules: &Rules, settle: &Settle) -> Result<(), String> {
     let Settle { number, epoch, .. } = settle;
-    match row.state {
-        State::Settled | State::NotApplied => {
-            return Err(format!(
-                "{number}: is {}, so there is nothing to decide",
-                row.state.name()
-            ));
-        }
-        State::Claimed | State::InDoubt | State::Processing => {}
-    }
+    is_open(row)?;
     if row.epoch != *epoch {
         return Err(format!(
             "{number}: is at epoch {}, not at {epoch}: it was sent again since, so look at it \
@@ -98,13 +90,7 @@ fn check(row: &Row, rules: &Rules, settle: &Settle) -> Result<(), String> {
             row.epoch
         ));
     }
-    if row.state == State::Claimed && !row.lease_is_over() {
-        return Err(format!(
-            "{number}: may still be sent until {}, in {}; decide after that",
-            time(row.lease_until),
-            span(row.lease_until.saturating_sub(row.now))
-        ));
-    }
+    may_not_be_sent(row)?;
     if settle.not_applied && !settle.force && !row.is_past(rules.settle_window) {
         let over = row.window_until(rules.settle_window);
         return Err(format!(
@@ -115,6 +101,37 @@ fn check(row: &Row, rules: &Rules, settle: &Settle) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Whether it may be decided now that it succeeded, as it is.
+///
+/// # Errors
+/// Why not, or not yet.
+pub(super) fn may_succeed(row: &Row) -> Result<(), String> {
+    is_open(row)?;
+    may_not_be_sent(row)
+}
+
+fn is_open(row: &Row) -> Result<(), String> {
+    let (number, state) = (&row.key.order_id, row.state.name());
+    match row.state {
+        State::Settled | State::NotApplied => {
+            Err(format!("{number}: is {state}, so there is nothing to decide"))
+        }
+        State::Claimed | State::InDoubt | State::Processing => Ok(()),
+    }
+}
+
+fn may_not_be_sent(row: &Row) -> Result<(), String> {
+    if row.state != State::Claimed || row.lease_is_over() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: may still be sent until {}, in {}; decide after that",
+        row.key.order_id,
+        time(row.lease_until),
+        span(row.lease_until.saturating_sub(row.now))
+    ))
 }
 
 fn succeeded(row: &Row) -> Refunded {
