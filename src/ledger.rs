@@ -44,7 +44,7 @@ pub use claims::{Claim, ClaimRequest, Looked};
 pub use days::Spent;
 pub use durability::Durability;
 pub use facts::Identity;
-pub use feed::{FeedPlace, News};
+pub use feed::{Feed, FeedPlace, News};
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
 pub use row::{

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::reads::COLUMNS;
-use super::{Dialect, Key, Ledger, Result, Row};
+use super::{Dialect, Key, Ledger, LedgerError, Result, Row};
 use crate::metrics::Work;
 
 /// A place in the feed. The default is its beginning.
@@ -24,6 +24,24 @@ pub struct FeedPlace {
     pub app_id: String,
     /// Its own number.
     pub order_id: String,
+}
+
+/// What a feed is known by, and the key that its places are sealed with for those who may not see
+/// all of it.
+pub struct Feed {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// Drawn with the ledger.
+    pub key: [u8; KEY],
+}
+
+/// The length of a feed's key.
+const KEY: usize = 32;
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Changes that this process makes.
@@ -43,11 +61,21 @@ impl News {
 /// The fact that a feed is known by.
 const FEED: &str = "feed";
 
+/// The fact that is the key of its places.
+const FEED_KEY: &str = "feed key";
+
+/// The fact that the database is known by whose transactions numbered the feed.
+const FEED_OF: &str = "feed of";
+
 impl Ledger {
     /// What the feed is known by: places of another one mean nothing in it.
-    pub async fn feed_id(&self) -> Result<String> {
-        let made = Uuid::new_v4().simple().to_string();
-        self.fact(FEED, &made).await
+    pub async fn feed(&self) -> Result<Feed> {
+        let id = self.fact(FEED, &Uuid::new_v4().simple().to_string()).await?;
+        let made: [u8; KEY] = rand::random();
+        let text = self.fact(FEED_KEY, &hex::encode(made)).await?;
+        let mut key = [0; KEY];
+        hex::decode_to_slice(text, &mut key).map_err(LedgerError::new)?;
+        Ok(Feed { id, key })
     }
 
     /// The end of the feed: whatever changes from now on comes after it.
@@ -88,6 +116,16 @@ impl Ledger {
         rows.iter().map(placed).collect()
     }
 
+    /// Whether something changed that cannot be read yet, because a transaction before it has not
+    /// ended. In SQLite nothing ever is.
+    pub async fn feed_is_held_up(&self) -> Result<bool> {
+        if self.dialect == Dialect::Sqlite {
+            return Ok(false);
+        }
+        let held = sqlx::query_scalar::<_, i64>(self.sql(HELD_UP)).fetch_one(&self.pool);
+        Ok(self.metrics.measure(Work::Read, held).await? > 0)
+    }
+
     /// Waits for changes that this process makes from now on.
     pub fn news(&self) -> News {
         News(self.changes.subscribe())
@@ -99,26 +137,39 @@ impl Ledger {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
         }
+        let here: String = sqlx::query_scalar(HERE).fetch_one(&self.pool).await?;
+        let of = self.fact(FEED_OF, &here).await?;
         let mut tx = self.pool.begin().await?;
         let foreign = sqlx::query(FOREIGN).fetch_one(&mut *tx).await?;
-        if foreign.try_get::<i64, _>(0)? == 0 {
+        if of == here && foreign.try_get::<i64, _>(0)? == 0 {
             return Ok(());
         }
         tracing::warn!("the ledger was restored: whoever watches refunds begins anew");
         // As long as it takes, whatever statements are bounded by.
         sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *tx).await?;
         sqlx::query("UPDATE refunds SET feed = 0 WHERE feed > 0").execute(&mut *tx).await?;
-        sqlx::query("UPDATE ledger_facts SET value = $1 WHERE name = $2")
-            .bind(Uuid::new_v4().simple().to_string())
-            .bind(FEED)
-            .execute(&mut *tx)
-            .await?;
+        for (name, value) in [(FEED, Uuid::new_v4().simple().to_string()), (FEED_OF, here)] {
+            sqlx::query("UPDATE ledger_facts SET value = $1 WHERE name = $2")
+                .bind(value)
+                .bind(name)
+                .execute(&mut *tx)
+                .await?;
+        }
         Ok(tx.commit().await?)
     }
 }
 
 /// The oldest transaction that has not ended, as this very statement sees it.
 const OLDEST: &str = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)";
+
+/// What tells a table from its copies: a cluster, a database of it, and a table of that.
+const HERE: &str = "SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS TEXT) \
+    || '/' || CAST((SELECT oid FROM pg_database WHERE datname = current_database()) AS TEXT) \
+    || '/' || CAST(CAST(CAST('refunds' AS regclass) AS oid) AS TEXT)";
+
+/// Whether a row was written that is not older than every transaction under way.
+const HELD_UP: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM refunds WHERE feed >= \
+    (SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)) LIMIT 1) AS it";
 
 /// Whether a row was written by a transaction that is still to come.
 const FOREIGN: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM refunds WHERE feed >= \

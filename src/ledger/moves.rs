@@ -7,7 +7,8 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, FromRow, Row as _};
 
 use super::claims::bind_content;
-use super::{Decision, Doubt, Key, Ledger, Result, Row, State, millis};
+use super::reads::needs_person;
+use super::{Decision, Doubt, Key, Ledger, Patience, Result, Row, State, millis};
 use crate::metrics::Work;
 use crate::telemetry::shown;
 use crate::trade::{Refund, Refunded, TradeState};
@@ -255,6 +256,22 @@ impl Ledger {
              AND state IN ('in_doubt', 'processing') AND person = 0",
         );
         self.measure(Work::Move, self.change(of_epoch(sql, key, epoch))).await
+    }
+
+    /// Records the same of all refunds that are open for so long that nothing but a person can
+    /// settle them, whichever process has looked for them: how many. What changes only with time
+    /// would else be told to nobody who follows changes.
+    pub async fn call_persons(&self, patience: Patience) -> Result<u64> {
+        let sql = self.sql(&format!(
+            "UPDATE refunds SET person = 1 WHERE state IN ('in_doubt', 'processing') \
+             AND person = 0 AND {}",
+            needs_person("$1", "$2")
+        ));
+        let call = sqlx::query(sql)
+            .bind(millis(patience.window))
+            .bind(millis(patience.processing))
+            .execute(&self.pool);
+        Ok(self.measure(Work::Move, call).await?.rows_affected())
     }
 
     /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.

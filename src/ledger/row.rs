@@ -218,6 +218,12 @@ impl Row {
         }
     }
 
+    /// Whether it was found under its number before it was ever sent, and not sent therefore: a
+    /// claim has a lease, and it never had one.
+    pub fn was_found_before_send(&self) -> bool {
+        self.is_open() && self.person && self.lease_until == self.claimed_at
+    }
+
     /// Whether its outcome is known.
     pub fn is_at_rest(&self) -> bool {
         matches!(self.state, State::Settled | State::NotApplied)

@@ -37,6 +37,8 @@ pub struct Filter {
     pub states: Vec<State>,
     /// That need a person, if so much patience is had with them.
     pub needs_person: Option<Patience>,
+    /// Whose record Sunmi contradicts, if set.
+    pub disputed: bool,
     /// Of the payment with this number, of whichever kind.
     pub original: Option<Identifier>,
     /// With this business number.
@@ -173,6 +175,9 @@ impl Conditions {
         self.in_states(&filter.states);
         if let Some(patience) = filter.needs_person {
             self.need_person(patience);
+        }
+        if filter.disputed {
+            self.add("disputed IS NOT NULL".to_owned());
         }
         self.within("claimed_at", filter.claimed);
         self.within("changed_at", filter.changed);

@@ -20,6 +20,9 @@ const AT_ONCE: usize = 8;
 /// How often the ledger is asked for work.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often refunds are looked for that need a person by their age alone.
+const PERSONS_PAUSE: Duration = Duration::from_secs(10);
+
 /// How often rows past their retention are emptied.
 const PURGE_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -33,9 +36,13 @@ impl Refunds {
     /// Works until `stop`.
     pub async fn resolve_until(self, stop: CancellationToken) {
         let work = async {
-            let mut purge_at = Instant::now();
+            let (mut purge_at, mut persons_at) = (Instant::now(), Instant::now());
             loop {
                 self.work_off().await;
+                if persons_at <= Instant::now() {
+                    self.call_persons().await;
+                    persons_at = Instant::now() + PERSONS_PAUSE;
+                }
                 if purge_at <= Instant::now() {
                     self.purge().await;
                     self.memory.forget_unused(FORGET, self.clock.now());
@@ -176,6 +183,13 @@ impl Refunds {
             );
         }
         Ok(())
+    }
+
+    async fn call_persons(&self) {
+        if let Err(error) = self.ledger.call_persons(self.rules.patience()).await {
+            let error = Chain(&error);
+            tracing::warn!(%error, "could not record which refunds need a person");
+        }
     }
 
     async fn purge(&self) {

@@ -15,8 +15,9 @@ use crate::refund::unread;
 const PAGE: i32 = 50;
 const LONGEST_PAGE: i32 = 500;
 
-/// A page that is so large, in bytes, is long enough: what Sunmi answers may be of any size.
-const LARGE: usize = 1 << 20;
+/// A page that is so large, in bytes, is long enough: a caller that does not read its answers has
+/// them kept in memory, and what Sunmi answers may be of any size.
+const LARGE: usize = 64 << 10;
 
 /// So many rows are read at once.
 const AT_ONCE: usize = 50;
@@ -104,8 +105,8 @@ impl Asked {
         let after = after(&mut reader, &request.page_token, &digest);
         let states = request.states.iter().map(|number| state(*number)).collect::<Option<Vec<_>>>();
         reader.check(states.is_some(), "states", "must be states that this version knows");
-        let long = request.caller.len() <= 1024 && !request.caller.contains('\0');
-        reader.check(long, "caller", "must be at most 256 characters");
+        let plain = request.caller.chars().count() <= 256 && !request.caller.contains('\0');
+        reader.check(plain, "caller", "must be at most 256 characters, none of them NUL");
         let filter = Filter {
             states: states.unwrap_or_default(),
             caller: Some(request.caller).filter(|caller| !caller.is_empty()),
@@ -120,6 +121,7 @@ impl Asked {
             app_id: reader.optional("app_id", request.app_id),
             original: reader.optional("original", request.original),
             business_id: reader.optional("business_id", request.business_id),
+            disputed: request.disputed,
             ..Filter::default()
         };
         let page_size = usize::try_from(page_size.clamp(1, LONGEST_PAGE)).unwrap_or(1);

@@ -17,6 +17,9 @@ pub(in crate::cli) struct Filters {
     /// Only those that need a person
     #[arg(long)]
     needs_person: bool,
+    /// Only those whose record Sunmi contradicts
+    #[arg(long)]
+    disputed: bool,
     /// Only those of the payment with this number, of whichever kind: the one that was asked for,
     /// or one that a look at the payment found
     #[arg(long, value_name = "NUMBER", value_parser = identifier)]
@@ -49,6 +52,7 @@ impl Filters {
             app_id,
             states: self.states,
             needs_person: self.needs_person.then(|| rules.patience()),
+            disputed: self.disputed,
             original: self.original,
             business_id: self.business_id,
             caller: self.caller,

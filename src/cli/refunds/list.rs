@@ -57,7 +57,7 @@ fn why(row: &Row) -> String {
     let word = match row.state {
         State::Claimed if row.lease_is_over() => "no-answer",
         State::Claimed => "sending",
-        State::InDoubt if row.person => "found-before",
+        State::InDoubt if row.was_found_before_send() => "found-before",
         State::InDoubt => return answered(row).unwrap_or_else(|| "no-answer".to_owned()),
         State::Processing => "accepted",
         State::Settled if is_by_person(row) => "decided",

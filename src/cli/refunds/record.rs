@@ -149,7 +149,7 @@ pub(super) fn evidence(row: &Row, rules: &Rules) -> Record {
             "free": known.free,
             "absent": known.absent,
             "accepted": known.accepted,
-            "found_before": row.person,
+            "found_before": row.was_found_before_send(),
             "first_edition": row.is_of_first_edition(),
             "content_sha256": row.content_hash,
             "payment_then": payment_then(&known.payment),

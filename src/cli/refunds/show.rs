@@ -109,7 +109,7 @@ fn evidence(row: &Row) -> Lines {
         ("absent", not_there(known.absent, "this claim's send")),
         ("accepted", accepted.to_owned()),
     ];
-    if row.person {
+    if row.was_found_before_send() {
         let how = "yes: Sunmi has something under the number, in a way that proves nothing";
         lines.push(("found before", how.to_owned()));
     }
