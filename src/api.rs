@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use crate::error::Error;
 use crate::refund::Refunds;
 use crate::sunmi::{Answered, Client};
-use crate::trade::{AppIds, Method};
+use crate::trade::Method;
 
 mod about;
 mod call;
@@ -46,7 +46,6 @@ const MAX_REPLY: usize = 4 << 20;
 /// The three RPCs.
 #[derive(Debug)]
 pub struct Trades {
-    app_ids: AppIds,
     client: Arc<Client>,
     refunds: Refunds,
 }
@@ -54,7 +53,7 @@ pub struct Trades {
 impl Trades {
     /// Reads go to `client`, refunds to `refunds`.
     pub fn new(client: Arc<Client>, refunds: Refunds) -> Self {
-        Self { app_ids: client.app_ids(), client, refunds }
+        Self { client, refunds }
     }
 
     /// The service as it is served: behind its edge, with its limits.
@@ -65,16 +64,21 @@ impl Trades {
         Edge::new(service, gate)
     }
 
+    /// The client, for this call to the end with what was in force when it came in.
+    fn client_of(&self, call: &Call) -> Client {
+        self.client.signing_with(call.credentials())
+    }
+
     async fn query(
         &self,
         call: &Call,
         request: pb::QueryRequest,
     ) -> Result<Answered<pb::QueryResponse>, Error> {
-        let query = convert::query(request, &self.app_ids)?;
+        let query = convert::query(request, call.app_ids())?;
         call.is_about(&query);
         call.may_sign_as(&query.app_id)?;
         let _place = self.client.admit(call.deadline()).await?;
-        let found = self.client.query(&query, call.deadline()).await?;
+        let found = self.client_of(call).query(&query, call.deadline()).await?;
         Ok(found.map(convert::query_response))
     }
 
@@ -83,12 +87,13 @@ impl Trades {
         call: &Call,
         request: pb::RefundRequest,
     ) -> Result<Answered<pb::RefundResponse>, Error> {
-        let refund = convert::refund(request, &self.app_ids)?;
+        let refund = convert::refund(request, call.app_ids())?;
         call.is_about(&refund);
         let refund = call.may_refund(refund)?;
         // With its place, which it has until nothing works on it any more.
         let (deadline, held) = (call.deadline(), call.clone());
-        let refunded = self.refunds.refund(refund, deadline, call.begun(), held).await?;
+        let refunds = self.refunds.signing_with(call.credentials());
+        let refunded = refunds.refund(refund, deadline, call.begun(), held).await?;
         call.refunded(&refunded.value);
         Ok(refunded.map(convert::refund_response))
     }
@@ -98,11 +103,11 @@ impl Trades {
         call: &Call,
         request: pb::SwipeQueryRequest,
     ) -> Result<Answered<pb::SwipeQueryResponse>, Error> {
-        let query = convert::swipe_query(request, &self.app_ids)?;
+        let query = convert::swipe_query(request, call.app_ids())?;
         call.is_about(&query);
         call.may_sign_as(&query.app_id)?;
         let _place = self.client.admit(call.deadline()).await?;
-        let found = self.client.swipe_query(&query, call.deadline()).await?;
+        let found = self.client_of(call).swipe_query(&query, call.deadline()).await?;
         Ok(found.map(convert::swipe_query_response))
     }
 }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-use tokio::sync::Semaphore;
+
+mod bound;
 
 use crate::error::{BoxError, Error, Fault, Violation};
 use crate::ledger::Sight;
 use crate::peer::PeerIdentity;
 use crate::reload::{Contents, Kind, Origin, Watched};
 use crate::trade::{Identifier, Method, Refund};
+pub use bound::{Bound, Full, Held};
 
 /// Who may call this server.
 #[derive(Clone, Debug)]
@@ -38,6 +40,15 @@ pub enum Mesh {
 }
 
 impl Access {
+    /// The same where another was in force before: the calls of a caller that stays go on to count.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        match (self, before) {
+            (Self::Listed(callers), Self::Listed(before)) => Self::Listed(callers.after(before)),
+            (this, Self::Open | Self::TrustNetwork(_) | Self::Listed(_)) => this,
+        }
+    }
+
     /// The files of tokens, to be read again when they change.
     pub fn watched(&self) -> Vec<Watched> {
         match self {
@@ -57,7 +68,7 @@ pub struct Callers {
 }
 
 /// A caller, and what it may do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// What logs call it.
     pub name: Identifier,
@@ -77,8 +88,8 @@ pub struct Caller {
     pub max_refund_per_day: Option<i64>,
     /// Whether it sees only those refunds of the ledger that it asked for itself.
     pub own_refunds_only: bool,
-    /// Places for its calls, if there is a bound on how many are served at once.
-    pub places: Option<Arc<Semaphore>>,
+    /// How many of its calls are served at once.
+    pub calls: Bound,
 }
 
 impl Callers {
@@ -87,6 +98,18 @@ impl Callers {
         let (all, tokens): (Vec<_>, Vec<_>) =
             all.into_iter().map(|(caller, tokens)| (Arc::new(caller), tokens)).unzip();
         Self { all: all.into(), tokens: Arc::new(ArcSwap::from_pointee(tokens)) }
+    }
+
+    /// These, in which the calls count that are under way of callers of the same names.
+    #[must_use]
+    fn after(&self, before: &Self) -> Self {
+        let goes_on = |caller: &Arc<Caller>| {
+            let same = before.iter().find(|it| it.name == caller.name);
+            let calls =
+                same.map_or_else(|| caller.calls.clone(), |it| caller.calls.after(&it.calls));
+            Arc::new(Caller { calls, ..Caller::clone(caller) })
+        };
+        Self { all: self.iter().map(goes_on).collect(), tokens: Arc::clone(&self.tokens) }
     }
 
     /// All files as one, so that a token can move from one to another, and two can be swapped.
@@ -128,7 +151,7 @@ impl Callers {
     /// [`Fault::CallerUnauthenticated`] if it is none of these.
     pub fn identify(
         &self,
-        token: Option<&[u8]>,
+        token: Option<&TokenDigest>,
         peer: Option<&PeerIdentity>,
     ) -> Result<&Arc<Caller>, Error> {
         let found = match (token, peer) {
@@ -146,11 +169,10 @@ impl Callers {
     }
 
     /// Compares with every token of every caller, so that the time tells nothing of which.
-    fn by_token(&self, token: &[u8]) -> Option<&Arc<Caller>> {
-        let digest = TokenDigest::of(token);
+    fn by_token(&self, digest: &TokenDigest) -> Option<&Arc<Caller>> {
         let mut found = None;
         for (caller, tokens) in self.iter().zip(self.tokens.load().iter()) {
-            if bool::from(tokens.has(&digest)) {
+            if bool::from(tokens.has(digest)) {
                 found = Some(caller);
             }
         }
@@ -257,7 +279,8 @@ impl fmt::Debug for Tokens {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    fn of(token: &[u8]) -> Self {
+    /// That of this token.
+    pub fn of(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
     }
 

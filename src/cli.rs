@@ -18,7 +18,7 @@ mod help;
 mod refunds;
 
 use crate::clock;
-use crate::config::{self, Config, ConfigFault, Sources};
+use crate::config::{self, Again, Config, ConfigFault, Sources};
 use crate::error::{BoxError, Chain, Fault};
 use crate::explain;
 use crate::sandbox::http::Sandbox;
@@ -154,7 +154,11 @@ pub fn main(
         Err(faults) => return usage(faults),
     };
     match cli.command {
-        Command::Serve(flags) => with_config(&flags, env, config::load, serve),
+        Command::Serve(flags) => with_config(&flags, env, config::load, |config, sources| {
+            let file = flags.config.as_deref().filter(|path| path.is_file());
+            let file = file.map(|path| Again::new(path.into(), sources.clone(), flags.sandbox));
+            serve(config, file, &sources.env)
+        }),
         Command::Sandbox { listen } => sandbox(listen, env),
         Command::Sign { app_key_file, parameters } => {
             sign(&parameters, app_key_file.as_deref(), &env)
@@ -167,8 +171,8 @@ pub fn main(
             let place = refunds::Place::of(config.as_deref(), upstream_base_url.as_deref());
             let flags = Serve { config, upstream_base_url, ..Serve::default() };
             let load = if action.must_ask() { config::load } else { config::load_to_visit };
-            with_config(&flags, env, load, |config, env| {
-                run(env, &config.telemetry, async {
+            with_config(&flags, env, load, |config, sources| {
+                run(&sources.env, &config.telemetry, async {
                     refunds::run(&config, &place, action, app_id).await
                 })
             })
@@ -201,14 +205,14 @@ fn with_config(
     flags: &Serve,
     env: Env,
     load: Load,
-    run: impl FnOnce(Config, &Env) -> ExitCode,
+    run: impl FnOnce(Config, &Sources) -> ExitCode,
 ) -> ExitCode {
     let sources = match sources(flags, env) {
         Ok(sources) => sources,
         Err(fault) => return usage([fault]),
     };
     match load(&sources, flags.sandbox) {
-        Ok(config) => run(config, &sources.env),
+        Ok(config) => run(config, &sources),
         Err(faults) => usage(faults.iter().map(ConfigFault::to_string)),
     }
 }
@@ -238,11 +242,11 @@ impl Serve {
     }
 }
 
-fn serve(config: Config, env: &Env) -> ExitCode {
+fn serve(config: Config, file: Option<Again>, env: &Env) -> ExitCode {
     let telemetry = config.telemetry.clone();
     run(env, &telemetry, async {
         let listeners = Listeners::bind(&config).await?;
-        server::run(config, listeners, asked_to_stop()?).await
+        server::run_with(config, file, listeners, asked_to_stop()?).await
     })
 }
 

@@ -2,10 +2,12 @@
 //! fault at once.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
+mod again;
 mod callers;
 mod check;
 mod codes;
@@ -24,11 +26,13 @@ use crate::api::CallLimits;
 use crate::callers::Access;
 use crate::deadline::Limits;
 use crate::ledger::Location;
+use crate::parties::Parties;
 use crate::refund::Rules;
 use crate::retry::Policy;
 use crate::sunmi::{ClientConfig, Credentials, WireConfig};
 use crate::telemetry::Settings;
 use crate::trade::Identifier;
+pub use again::{Again, Changes, Names};
 pub use limits::ConnectionLimits;
 pub use settings::Setting;
 use source::Reader;
@@ -268,6 +272,12 @@ impl Config {
     /// `sandbox` for the built-in one.
     pub fn upstream_name(&self) -> &str {
         &self.upstream_name
+    }
+
+    /// Who may call and who signs.
+    pub fn parties(&self) -> Parties {
+        let credentials = Arc::new(self.credentials.clone());
+        Parties { access: self.access.clone(), credentials }
     }
 
     /// Whether callers send tokens over plain text from elsewhere.

@@ -22,7 +22,8 @@
 //! # Around it
 //!
 //! [`cli`] is the program, and [`config`] what it runs with. What stems from files, such as
-//! keys, tokens and certificates, is put in force anew by [`reload`] when they change.
+//! keys, tokens and certificates, is put in force anew by [`reload`] when they change; so are the
+//! [`parties`], who may call and who signs, when the configuration's own file does.
 //! [`metrics`] counts and knows none of those whom it measures; [`admin`] shows operators
 //! that, and whether the server is ready. [`sandbox`] plays Sunmi, [`explain`] puts the error
 //! table into words, [`deadline`] bounds whatever waits, [`clock`] tells the time of day.
@@ -66,6 +67,7 @@ mod places;
 pub mod admin;
 pub mod api;
 pub mod callers;
+pub mod parties;
 pub mod peer;
 pub mod refund;
 pub mod ledger;

@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Fault, Violation};
 use crate::ledger::{Identity, Key, Ledger, LedgerError, Patience, Row};
 use crate::metrics::Doubts;
-use crate::sunmi::{Answered, Client};
+use crate::sunmi::{Answered, Client, Credentials};
 use crate::telemetry::Trace;
 use crate::trade::{Identifier, Refund, Refunded};
 
@@ -122,6 +122,12 @@ impl Refunds {
             payments: Turns::default(),
             asks: Asks::default(),
         }
+    }
+
+    /// The same, but what it works on for callers is signed with these, whatever is in force.
+    #[must_use]
+    pub fn signing_with(&self, credentials: &Arc<Credentials>) -> Self {
+        Self { client: Arc::new(self.client.signing_with(credentials)), ..self.clone() }
     }
 
     /// The same, whose own time is this clock's: for simulations.

@@ -4,7 +4,8 @@
 //! Kubernetes updates a Secret.
 //!
 //! Whoever starts from a file [`read`]s it, which gives its content and an [`Origin`]. Of
-//! that and of what to do with new content it makes a [`Watched`], for [`watch`].
+//! that and of what to do with new content it makes a [`Watched`], for [`watch`]. The
+//! configuration's own file, which may name others than before, is a [`Configuration`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +13,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+mod configuration;
 mod counts;
 mod files;
 
+pub use configuration::{Configuration, Load, Loaded};
 pub use counts::Counts;
 pub use files::{Contents, Origin, Unreadable, read};
 
@@ -30,11 +33,14 @@ pub enum Kind {
     Certificate,
     /// What callers show to be known.
     CallerTokens,
+    /// Who may call and who signs, as the configuration's own file says.
+    Configuration,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::AppKey, Self::Certificate, Self::CallerTokens];
+    pub const ALL: [Self; 4] =
+        [Self::AppKey, Self::Certificate, Self::CallerTokens, Self::Configuration];
 
     /// Its name in logs and metrics.
     pub fn name(self) -> &'static str {
@@ -42,6 +48,7 @@ impl Kind {
             Self::AppKey => "app_key",
             Self::Certificate => "certificate",
             Self::CallerTokens => "caller_tokens",
+            Self::Configuration => "configuration",
         }
     }
 }
@@ -132,9 +139,44 @@ impl fmt::Debug for Watched {
     }
 }
 
+/// All that is looked at.
+#[derive(Debug, Default)]
+pub struct Watches {
+    /// What stays whatever the configuration says.
+    pub fixed: Vec<Watched>,
+    /// What the configuration names.
+    pub named: Vec<Watched>,
+    /// Its own file, if there is one.
+    pub configuration: Option<Configuration>,
+}
+
+impl Watches {
+    fn is_empty(&self) -> bool {
+        self.fixed.is_empty() && self.named.is_empty() && self.configuration.is_none()
+    }
+
+    /// One look at all of them. The files that the configuration names come first: what has
+    /// changed in them is told as theirs.
+    fn look(&mut self, counts: &Counts) {
+        for watched in self.fixed.iter_mut().chain(&mut self.named) {
+            watched.look(counts);
+        }
+        if let Some(named) = self.configuration.as_mut().and_then(|it| it.look(counts)) {
+            self.named = named;
+        }
+        let all = || self.fixed.iter().chain(&self.named);
+        for kind in Kind::ALL {
+            let stale = |watched: &Watched| watched.kind == kind && watched.refused.is_some();
+            let own = kind == Kind::Configuration
+                && self.configuration.as_ref().is_some_and(Configuration::is_stale);
+            counts.set_stale(kind, own || all().any(stale));
+        }
+    }
+}
+
 /// Looks at all of them every `interval`, until it is to `stop`.
 pub async fn watch(
-    mut all: Vec<Watched>,
+    mut all: Watches,
     interval: Duration,
     counts: Arc<Counts>,
     stop: CancellationToken,
@@ -145,24 +187,13 @@ pub async fn watch(
         }
         let counts = Arc::clone(&counts);
         let looked = tokio::task::spawn_blocking(move || {
-            look(&mut all, &counts);
+            all.look(&counts);
             all
         });
         all = match looked.await {
             Ok(all) => all,
             Err(error) => return tracing::error!(%error, "files are no longer read again"),
         };
-    }
-}
-
-/// One look at all of them.
-fn look(all: &mut [Watched], counts: &Counts) {
-    for watched in &mut *all {
-        watched.look(counts);
-    }
-    for kind in Kind::ALL {
-        let stale = |watched: &Watched| watched.kind == kind && watched.refused.is_some();
-        counts.set_stale(kind, all.iter().any(stale));
     }
 }
 

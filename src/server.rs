@@ -13,6 +13,7 @@ use tonic_reflection::server::{v1, v1alpha};
 use url::Url;
 
 mod accept;
+mod again;
 mod aside;
 mod connection;
 mod drain;
@@ -21,13 +22,14 @@ mod measured;
 
 use crate::admin::{self, PageFacts, Readiness, Seen};
 use crate::api::{CountUnknown, Gate, LedgerQueries, Trades, pb};
-use crate::config::{Config, Upstream};
+use crate::config::{Again, Config, Upstream};
 use crate::connections::Connections;
 use crate::error::BoxError;
 use crate::ledger::{Access, Identity, Ledger, Location};
 use crate::metrics::{self, Metrics};
+use crate::parties::InForce;
 use crate::refund::Refunds;
-use crate::reload::{self, Contents, Kind, Watched};
+use crate::reload::{self, Contents, Kind, Watched, Watches};
 use crate::sandbox::http::Sandbox;
 use crate::sunmi::{self, Client};
 use crate::tls::{Files, Tls, TlsFault};
@@ -77,21 +79,37 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
-    if config.exposes_tokens() {
-        tracing::warn!("callers' tokens come over plain text: the network must keep them");
-    }
+    run_with(config, None, listeners, shutdown).await
+}
+
+/// The same, where who may call and who signs is read again when `file` changes, which `config`
+/// was read from.
+///
+/// # Errors
+/// What kept it from starting, or from going on.
+pub async fn run_with(
+    config: Config,
+    file: Option<Again>,
+    listeners: Listeners,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), BoxError> {
+    warn_of_plain_tokens(&config);
     let (tls, certificate) = secured(config.tls.files.as_ref())?.unzip();
-    let Core { ledger, metrics, client, refunds, refund_tasks } = Core::new(&config).await?;
+    let Core { in_force, sandbox, ledger, metrics, client, refunds, refund_tasks } =
+        Core::new(&config).await?;
     let connections = Arc::new(Connections::default());
     measured::pull_port(&metrics, &connections, tls.as_ref())?;
     let reloads = measured::pull_reloads(&metrics)?;
 
     let stop = CancellationToken::new();
     let resolver = tokio::spawn(refunds.clone().resolve_until(stop.clone()));
-    let mut watched = config.access.watched();
-    watched.extend(config.credentials.watched());
-    watched.extend(certificate);
-    let watch = reload::watch(watched, config.reload_interval, Arc::clone(&reloads), stop.clone());
+    let watches = Watches {
+        fixed: certificate.into_iter().collect(),
+        named: in_force.now().watched(),
+        configuration: file
+            .map(|file| again::configuration(file, &config, in_force.clone(), sandbox)),
+    };
+    let watch = reload::watch(watches, config.reload_interval, Arc::clone(&reloads), stop.clone());
     tokio::spawn(watch);
 
     let readiness = Readiness::default();
@@ -118,8 +136,8 @@ pub async fn run(
         true => reflection(&bounds).map(|(new, old)| (Some(new), Some(old)))?,
         false => (None, None),
     };
-    let (access, deadlines) = (config.access.clone(), config.deadlines.clone());
-    let gate = Gate::new(access, deadlines, &config.calls, Arc::clone(&metrics));
+    let deadlines = config.deadlines.clone();
+    let gate = Gate::new(in_force, deadlines, &config.calls, Arc::clone(&metrics));
     let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
         .add_service(Trades::new(client, refunds.clone()).into_service(gate.clone()))
@@ -150,8 +168,17 @@ pub async fn run(
     Ok(())
 }
 
+fn warn_of_plain_tokens(config: &Config) {
+    if config.exposes_tokens() {
+        tracing::warn!("callers' tokens come over plain text: the network must keep them");
+    }
+}
+
 /// What works on calls, whoever makes them.
 struct Core {
+    in_force: InForce,
+    /// The built-in one, if that is called.
+    sandbox: Option<Sandbox>,
     ledger: Ledger,
     metrics: Arc<Metrics>,
     client: Arc<Client>,
@@ -162,17 +189,18 @@ struct Core {
 impl Core {
     async fn new(config: &Config) -> Result<Self, BoxError> {
         let ledger = ledger(config).await?;
-        let base_url = upstream(config).await?;
+        let in_force = InForce::new(config.parties());
+        let (base_url, sandbox) = upstream(config).await?;
         let (path, codes) = (sunmi::path, sunmi::codes::counted());
         let sunmi = metrics::Upstream { address: &base_url, path, codes };
         let metrics = Arc::new(Metrics::new(&sunmi)?);
         let ledger = ledger.measured_by(&metrics)?;
-        let client = Client::new(&config.client(base_url), config.credentials.clone())?;
+        let client = Client::new(&config.client(base_url), in_force.signers())?;
         let client = Arc::new(client.measured_by(&metrics));
         let (refund_tasks, rules) = (TaskTracker::new(), config.refund.clone());
         let refunds =
             Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), rules);
-        Ok(Self { ledger, metrics, client, refunds, refund_tasks })
+        Ok(Self { in_force, sandbox, ledger, metrics, client, refunds, refund_tasks })
     }
 }
 
@@ -200,18 +228,19 @@ fn secured(files: Option<&Files>) -> Result<Option<(Arc<Tls>, Watched)>, TlsFaul
 }
 
 /// Where Sunmi is. The sandbox is started for it.
-async fn upstream(config: &Config) -> Result<Url, BoxError> {
+async fn upstream(config: &Config) -> Result<(Url, Option<Sandbox>), BoxError> {
     match &config.upstream {
         Upstream::Environment { name, base_url } => {
             tracing::info!(environment = name, %base_url, "calling Sunmi");
-            Ok(base_url.clone())
+            Ok((base_url.clone(), None))
         }
         Upstream::Sandbox => {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let base_url = format!("http://{}", listener.local_addr()?).parse()?;
+            let base_url: Url = format!("http://{}", listener.local_addr()?).parse()?;
             tracing::info!(%base_url, "calling the built-in sandbox: no money moves");
-            tokio::spawn(Sandbox::new(config.credentials.iter()).serve(listener));
-            Ok(base_url)
+            let sandbox = Sandbox::new(config.credentials.iter());
+            tokio::spawn(sandbox.clone().serve(listener));
+            Ok((base_url, Some(sandbox)))
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::permit::Permit;
 use crate::retry::Policy;
 use crate::telemetry::Destination;
 use crate::trade::{
-    AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
-    Trade, TradeState,
+    CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery, Trade,
+    TradeState,
 };
 
 mod attempts;
@@ -45,7 +45,7 @@ mod trades;
 mod wire;
 
 use call::Call;
-pub use credentials::{Credential, Credentials};
+pub use credentials::{Credential, Credentials, Signers};
 use fields::Fields;
 pub use http_reply::{Body, HttpReply, MAX_REPLY};
 pub use key_ring::{KeyRing, NotKeys};
@@ -76,13 +76,15 @@ const ADMISSION_WAIT: Duration = Duration::from_millis(100);
 const RETRY_SHARE: f32 = 0.2;
 const RETRIES_PER_SECOND: u32 = 10;
 
-/// Calls Sunmi: reads over one pool of connections, refunds each over its own.
+/// Calls Sunmi: reads over one pool of connections, refunds each over its own. Clones share all
+/// of that.
+#[derive(Clone)]
 pub struct Client {
-    wire: Box<dyn Transport>,
-    destination: Destination,
-    credentials: Credentials,
+    wire: Arc<dyn Transport>,
+    destination: Arc<Destination>,
+    signers: Signers,
     retry: Policy,
-    budget: TpsBudget,
+    budget: Arc<TpsBudget>,
     places: Arc<Semaphore>,
     metrics: UpstreamMetrics,
 }
@@ -104,18 +106,23 @@ pub struct Answered<T> {
 
 impl Client {
     /// Opens no connection yet.
-    pub fn new(config: &ClientConfig, credentials: Credentials) -> Result<Self, BoxError> {
-        Ok(Self::over(Box::new(Wire::new(&config.wire)?), config, credentials))
+    pub fn new(config: &ClientConfig, signers: impl Into<Signers>) -> Result<Self, BoxError> {
+        Ok(Self::over(Box::new(Wire::new(&config.wire)?), config, signers))
     }
 
     /// A client that posts by `wire`.
-    pub fn over(wire: Box<dyn Transport>, config: &ClientConfig, credentials: Credentials) -> Self {
+    pub fn over(
+        wire: Box<dyn Transport>,
+        config: &ClientConfig,
+        signers: impl Into<Signers>,
+    ) -> Self {
+        let budget = TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE);
         Self {
-            wire,
-            destination: Destination::from(&config.wire.base_url),
-            credentials,
+            wire: wire.into(),
+            destination: Arc::new(Destination::from(&config.wire.base_url)),
+            signers: signers.into(),
             retry: config.retry.clone(),
-            budget: TpsBudget::new(Duration::from_secs(10), RETRIES_PER_SECOND, RETRY_SHARE),
+            budget: Arc::new(budget),
             places: Arc::new(Semaphore::new(config.max_in_flight)),
             metrics: UpstreamMetrics::default(),
         }
@@ -128,9 +135,15 @@ impl Client {
         self
     }
 
-    /// The identities that this client can sign as.
-    pub fn app_ids(&self) -> AppIds {
-        self.credentials.app_ids()
+    /// The same, but signs with these, whatever is in force: those that a call began with.
+    #[must_use]
+    pub fn signing_with(&self, credentials: &Arc<Credentials>) -> Self {
+        Self { signers: Arc::clone(credentials).into(), ..self.clone() }
+    }
+
+    /// Whether there is a key now to sign as this one.
+    pub fn can_sign_as(&self, app_id: &Identifier) -> bool {
+        self.signers.now().of(app_id).is_some()
     }
 
     /// A place among the calls in flight, after a short wait at most.
@@ -218,16 +231,17 @@ impl Client {
     }
 
     fn prepare<'a>(
-        &'a self,
+        &self,
         operation: Operation,
         app_id: &'a Identifier,
         params: Params,
         order_field: &'static str,
     ) -> Result<Call<'a>, Error> {
-        let keys = self.credentials.keys(app_id).ok_or_else(|| {
+        let credentials = self.signers.now();
+        let keys = credentials.keys(app_id).ok_or_else(|| {
             Error::new(Fault::Internal).because(format!("no key for app_id {app_id}"))
         })?;
-        Ok(Call::new(operation, order_field, params, (app_id, keys)))
+        Ok(Call::new(operation, order_field, params, (app_id, Arc::clone(keys))))
     }
 }
 

@@ -14,15 +14,16 @@ use super::about::About;
 use super::gate::{Gate, Place};
 use super::origin::Origin;
 use super::status::status;
-use super::who::Who;
+use super::who::{Shown, Who};
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, Violation};
 use crate::ledger::Sight;
 use crate::metrics::{self, Outcome};
+use crate::parties::Parties;
 use crate::refund::Begun;
-use crate::sunmi::Answered;
+use crate::sunmi::{Answered, Credentials};
 use crate::telemetry::{Trace, shown};
-use crate::trade::{Identifier, Method, Refund, Refunded};
+use crate::trade::{AppIds, Identifier, Method, Refund, Refunded};
 
 /// What a call comes to whose caller gave it up.
 const CANCELLED: &str = "CANCELLED";
@@ -31,6 +32,17 @@ const CANCELLED: &str = "CANCELLED";
 #[derive(Clone, Debug)]
 pub(super) struct Call(Arc<Known>);
 
+/// How a call came in.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Who makes it.
+    pub(super) who: Who,
+    /// By what.
+    pub(super) shown: Shown,
+    /// What was in force then, and stays so for this call.
+    pub(super) parties: Arc<Parties>,
+}
+
 /// What is known of a call.
 #[derive(Debug)]
 struct Known {
@@ -38,7 +50,7 @@ struct Known {
     origin: Origin,
     deadline: Deadline,
     started: Instant,
-    who: Who,
+    entry: Entry,
     about: OnceLock<About>,
     begun: Begun,
     refunded: OnceLock<Outcome>,
@@ -64,12 +76,12 @@ struct Ended {
 }
 
 impl Call {
-    /// A call that `who` has just made and that must be answered within `granted`.
+    /// A call that has just come in and that must be answered within `granted`.
     pub(super) fn open(
         method: Method,
         origin: Origin,
         granted: Duration,
-        who: Who,
+        entry: Entry,
         gate: &Gate,
     ) -> Self {
         gate.metrics().rpc(method).start();
@@ -78,7 +90,7 @@ impl Call {
             origin,
             deadline: Deadline::after(granted),
             started: Instant::now(),
-            who,
+            entry,
             about: OnceLock::new(),
             begun: Begun::default(),
             refunded: OnceLock::new(),
@@ -98,7 +110,8 @@ impl Call {
         let known = &call.0;
         known.read.store(true, Ordering::Release);
         known.gate.metrics().rpc(method).receive();
-        let place = known.gate.place(&known.who, method).map_err(|full| call.refuse(&full))?;
+        let place =
+            known.gate.place(&known.entry.who, method).map_err(|full| call.refuse(&full))?;
         let _ = known.place.set(place);
         Ok(call)
     }
@@ -128,12 +141,23 @@ impl Call {
         &self.0.begun
     }
 
+    /// Who can sign for it: those in force when it came in.
+    pub(super) fn credentials(&self) -> &Arc<Credentials> {
+        &self.0.entry.parties.credentials
+    }
+
+    /// The same without keys.
+    pub(super) fn app_ids(&self) -> &AppIds {
+        self.credentials().app_ids()
+    }
+
     /// Checks that its caller may have it signed as `app_id`.
     ///
     /// # Errors
     /// `CALLER_NOT_ALLOWED`.
     pub(super) fn may_sign_as(&self, app_id: &Identifier) -> Result<(), Error> {
-        self.0.who.caller.as_ref().map_or(Ok(()), |caller| caller.may_sign_as(app_id))
+        let who = &self.0.entry.who;
+        who.caller.as_ref().map_or(Ok(()), |caller| caller.may_sign_as(app_id))
     }
 
     /// The refund, with its caller, if that one may ask for it.
@@ -141,7 +165,7 @@ impl Call {
     /// # Errors
     /// `CALLER_NOT_ALLOWED`.
     pub(super) fn may_refund(&self, refund: Refund) -> Result<Refund, Error> {
-        let who = &self.0.who;
+        let who = &self.0.entry.who;
         who.caller.as_ref().map_or(Ok(()), |caller| caller.may_refund(&refund))?;
         let day_bound = who.caller.as_ref().and_then(|caller| caller.max_refund_per_day);
         Ok(Refund { caller: who.name.clone(), day_bound, ..refund })
@@ -198,7 +222,16 @@ impl Call {
 
     /// Which refunds its caller may see.
     pub(super) fn sight(&self) -> Sight {
-        self.0.who.caller.as_ref().map_or_else(Sight::default, |caller| caller.sight())
+        self.0.entry.who.sight()
+    }
+
+    /// The same by what is in force now: for streams, which outlast changes. `None` if its caller
+    /// is another by now.
+    ///
+    /// # Errors
+    /// Why it would not be let in any more.
+    pub(super) fn sight_now(&self) -> Result<Option<Sight>, Error> {
+        self.0.gate.sight_now(&self.0.entry, self.0.method)
     }
 
     /// The status of this error.
@@ -267,7 +300,7 @@ impl Call {
             sunmi_code = end.sunmi_code.as_deref(),
             attempts = end.attempts,
             duration_ms = u64::try_from(known.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            caller = known.who.name.as_deref(),
+            caller = known.entry.who.name.as_deref(),
             peer = origin.peer.map(display),
             request_id = origin.request_id,
             repeat = origin.repeat,

@@ -8,19 +8,20 @@ use http::{HeaderMap, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 
-use super::call::Call;
+use super::call::{Call, Entry};
 use super::origin::Origin;
 use super::watches::{Watch, Watches};
-use super::who::Who;
-use crate::callers::Access;
+use super::who::{Shown, Who};
+use crate::callers;
 use crate::deadline::{Limits, parse_grpc_timeout};
-use crate::error::{Error, Fault, Violation};
+use crate::error::{BoxError, Error, Fault, Violation};
+use crate::ledger::Sight;
 use crate::metrics::Metrics;
+use crate::parties::InForce;
 use crate::places::{self, Places};
 use crate::trade::Method;
 
-/// How long a stream lasts: so that whoever lost the right to see it, or a connection that nobody
-/// reads, does not have it for ever.
+/// How long a stream lasts: so that a connection that nobody reads does not have it for ever.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What this server's own services are guarded by. Clones share everything.
@@ -29,7 +30,7 @@ pub struct Gate(Arc<Rules>);
 
 #[derive(Debug)]
 struct Rules {
-    access: Access,
+    parties: InForce,
     deadlines: Limits,
     message_timeout: Duration,
     places: Arc<Semaphore>,
@@ -48,9 +49,10 @@ pub struct CallLimits {
 }
 
 impl Gate {
-    /// Lets `access` in, with these deadlines and limits, and has calls measured.
+    /// Lets those in who may call by what is in force, with these deadlines and limits, and has
+    /// calls measured.
     pub fn new(
-        access: Access,
+        parties: InForce,
         deadlines: Limits,
         limits: &CallLimits,
         metrics: Arc<Metrics>,
@@ -60,7 +62,7 @@ impl Gate {
         let awaited = Places::new(limits.calls, Arc::default());
         let watches = Watches::default();
         Self(Arc::new(Rules {
-            access,
+            parties,
             deadlines,
             message_timeout,
             places,
@@ -76,13 +78,14 @@ impl Gate {
         request: &Request<Body>,
         method: Method,
     ) -> (Call, Result<(), Error>) {
-        let who = Who::of(request, &self.0.access);
+        let (parties, shown) = (self.0.parties.now(), Shown::of(request));
+        let who = Who::of(&shown, &parties.access);
         let time = self.time(method, request.headers());
         let call = Call::open(
             method,
             Origin::of(request, method),
             time.as_ref().copied().unwrap_or_default(),
-            who.as_ref().cloned().unwrap_or_default(),
+            Entry { who: who.as_ref().cloned().unwrap_or_default(), shown, parties },
             self,
         );
         let admitted = who.and_then(|who| {
@@ -90,6 +93,20 @@ impl Gate {
             time.map(drop)
         });
         (call, admitted)
+    }
+
+    /// What a caller that was let in may see by what is in force now, or `None` if what it showed
+    /// makes another caller of it by now.
+    ///
+    /// # Errors
+    /// Why it would not be let in any more.
+    pub(super) fn sight_now(&self, entry: &Entry, method: Method) -> Result<Option<Sight>, Error> {
+        let who = Who::of(&entry.shown, &self.0.parties.now().access)?;
+        if who.name != entry.who.name {
+            return Ok(None);
+        }
+        who.may_call(method)?;
+        Ok(Some(who.sight()))
     }
 
     /// How long this server may take.
@@ -122,26 +139,17 @@ impl Gate {
     }
 
     /// A place for a call whose request was read: one that is still awaited holds none, or
-    /// requests that never end could take them all. A refund without a place was not looked at:
-    /// it may well be known.
+    /// requests that never end could take them all.
     pub(super) fn place(&self, who: &Who, method: Method) -> Result<Place, Error> {
         if method.is_stream() {
             let watch = self.0.watches.take(who.name.as_deref());
             let watch = watch.map_err(|full| Error::new(Fault::Overloaded).because(full))?;
             return Ok(Place::OfStream(watch));
         }
-        let places = |all: &Arc<Semaphore>| {
-            Arc::clone(all).try_acquire_owned().map_err(|full| match method {
-                Method::Query
-                | Method::SwipeQuery
-                | Method::GetRefund
-                | Method::ListRefunds
-                | Method::WatchRefunds => Error::new(Fault::Overloaded).because(full),
-                Method::Refund => Error::refund_outcome_unknown(full),
-            })
-        };
-        let own = who.caller.as_ref().and_then(|caller| caller.places.as_ref());
-        Ok(Place::OfCall(own.map(places).transpose()?, places(&self.0.places)?))
+        let own = who.caller.as_ref().map(|caller| caller.calls.take());
+        let own = own.transpose().map_err(|full| no_place(method, full))?;
+        let place = Arc::clone(&self.0.places).try_acquire_owned();
+        Ok(Place::OfCall(own, place.map_err(|full| no_place(method, full))?))
     }
 }
 
@@ -149,10 +157,22 @@ impl Gate {
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, and given back when it is dropped")]
 pub(super) enum Place {
-    /// Of the caller's, where it has a bound of its own, and of all.
-    OfCall(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
+    /// Of the caller's, where there are callers, and of all.
+    OfCall(Option<callers::Held>, OwnedSemaphorePermit),
     /// A stream lasts, so it would take a call's place for good: streams have their own.
     OfStream(Watch),
+}
+
+/// That there is no place. A refund without one was not looked at: it may well be known.
+fn no_place(method: Method, full: impl Into<BoxError>) -> Error {
+    match method {
+        Method::Query
+        | Method::SwipeQuery
+        | Method::GetRefund
+        | Method::ListRefunds
+        | Method::WatchRefunds => Error::new(Fault::Overloaded).because(full),
+        Method::Refund => Error::refund_outcome_unknown(full),
+    }
 }
 
 /// How long the caller gives the call.

@@ -6,8 +6,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 use tonic::body::Body;
 
-use crate::callers::{Access, Caller};
+use crate::callers::{Access, Caller, Mesh, TokenDigest};
 use crate::error::Error;
+use crate::ledger::Sight;
 use crate::peer::{Peer, PeerIdentity};
 use crate::trade::Method;
 
@@ -25,21 +26,47 @@ pub(super) struct Who {
     pub(super) caller: Option<Arc<Caller>>,
 }
 
+/// What a request shows of who makes it; of a token the digest alone.
+#[derive(Debug)]
+pub(super) struct Shown {
+    token: Option<TokenDigest>,
+    identity: Option<Arc<PeerIdentity>>,
+    by_envoy: Option<Box<str>>,
+    by_linkerd: Option<Box<str>>,
+}
+
+impl Shown {
+    /// What this one shows.
+    pub(super) fn of(request: &Request<Body>) -> Self {
+        let (peer, headers) = (request.extensions().get::<Peer>(), request.headers());
+        let by = |mesh| mesh::name(mesh, headers).map(shown);
+        Self {
+            token: token(headers).map(TokenDigest::of),
+            identity: peer.and_then(|peer| peer.identity.clone()),
+            by_envoy: by(Mesh::Envoy),
+            by_linkerd: by(Mesh::Linkerd),
+        }
+    }
+}
+
 impl Who {
-    /// Who sent this request.
+    /// Who shows this.
     ///
     /// # Errors
     /// `CALLER_UNAUTHENTICATED` if that has to be known and is not.
-    pub(super) fn of(request: &Request<Body>, access: &Access) -> Result<Self, Error> {
-        let peer = request.extensions().get::<Peer>().and_then(|peer| peer.identity.as_deref());
+    pub(super) fn of(shown: &Shown, access: &Access) -> Result<Self, Error> {
+        let peer = shown.identity.as_deref();
         match access {
             Access::Open => Ok(Self { name: peer.and_then(first_name), caller: None }),
-            Access::TrustNetwork(mesh) => {
-                let name = mesh.and_then(|mesh| mesh::name(mesh, request.headers()));
-                Ok(Self { name: name.map(shown), caller: None })
+            Access::TrustNetwork(None) => Ok(Self::default()),
+            Access::TrustNetwork(Some(Mesh::Envoy)) => {
+                Ok(Self { name: shown.by_envoy.clone(), caller: None })
+            }
+            Access::TrustNetwork(Some(Mesh::Linkerd)) => {
+                Ok(Self { name: shown.by_linkerd.clone(), caller: None })
             }
             Access::Listed(callers) => {
-                let caller = callers.identify(token(request.headers()), peer)?;
+                let caller = callers.identify(shown.token.as_ref(), peer)?;
                 let name = Some(caller.name.as_str().into());
                 Ok(Self { name, caller: Some(Arc::clone(caller)) })
             }
@@ -52,6 +79,11 @@ impl Who {
     /// `CALLER_NOT_ALLOWED`.
     pub(super) fn may_call(&self, method: Method) -> Result<(), Error> {
         self.caller.as_ref().map_or(Ok(()), |caller| caller.may_call(method))
+    }
+
+    /// Which refunds of the ledger it may see.
+    pub(super) fn sight(&self) -> Sight {
+        self.caller.as_ref().map_or_else(Sight::default, |caller| caller.sight())
     }
 }
 
@@ -102,7 +134,8 @@ mod tests {
             (Some(Mesh::Envoy), Some("spiffe://envoy")),
             (Some(Mesh::Linkerd), Some("linkerd")),
         ] {
-            let who = Who::of(&request, &Access::TrustNetwork(trusted)).expect("anybody");
+            let shown = Shown::of(&request);
+            let who = Who::of(&shown, &Access::TrustNetwork(trusted)).expect("anybody");
             assert_eq!((who.name.as_deref(), who.caller.is_none()), (name, true), "{trusted:?}");
         }
     }

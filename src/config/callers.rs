@@ -1,11 +1,7 @@
 //! Who may call: `[[callers]]`, or a word such as `callers = "trust-network"`.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 use super::source::Reader;
-use crate::callers::{Access, Caller, Callers, Mesh, Tokens};
+use crate::callers::{Access, Bound, Caller, Callers, Mesh, Tokens};
 use crate::reload::{self, Origin};
 use crate::trade::{Identifier, Method};
 
@@ -89,7 +85,7 @@ fn caller(reader: &mut Reader, prefix: &str, app_ids: &[Identifier]) -> Option<(
         max_refund,
         max_refund_per_day,
         own_refunds_only,
-        places: max_calls.map(|count| Arc::new(Semaphore::new(count as usize))),
+        calls: Bound::new(max_calls),
     };
     Some((caller, tokens.unwrap_or_default()))
 }

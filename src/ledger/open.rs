@@ -93,6 +93,18 @@ impl Location {
         postgres.then(|| Self::Postgres(text.to_owned().into()))
     }
 
+    /// Whether that is the same place, by the same words.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory, Self::Memory) => true,
+            (Self::Sqlite(path), Self::Sqlite(other)) => path == other,
+            (Self::Postgres(url), Self::Postgres(other)) => {
+                url.expose_secret() == other.expose_secret()
+            }
+            (Self::Memory | Self::Sqlite(_) | Self::Postgres(_), _) => false,
+        }
+    }
+
     /// The place as it may be shown: without password.
     pub fn shown(&self) -> String {
         match self {

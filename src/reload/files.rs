@@ -22,6 +22,16 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// These files, which held that.
+    pub fn of(files: Vec<PathBuf>, contents: &Contents) -> Self {
+        Self { files, read: Fingerprint::of(contents) }
+    }
+
+    /// Which files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// All of these as one: files that are read again and put in force together.
     pub fn joined(all: impl IntoIterator<Item = Self>) -> Self {
         let mut joined = Self { files: Vec::new(), read: Fingerprint(Vec::new()) };
@@ -54,8 +64,8 @@ pub struct Unreadable {
 /// again, of no more than 1 MiB each.
 pub fn read(files: Vec<PathBuf>) -> Result<(Contents, Origin), Unreadable> {
     let contents = contents(&files)?;
-    let read = Fingerprint::of(&contents);
-    Ok((contents, Origin { files, read }))
+    let origin = Origin::of(files, &contents);
+    Ok((contents, origin))
 }
 
 pub(super) fn contents(files: &[PathBuf]) -> Result<Contents, Unreadable> {

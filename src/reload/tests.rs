@@ -10,7 +10,7 @@ struct Pair {
     applied: Arc<Mutex<Vec<String>>>,
     /// What they must not hold.
     unwanted: Arc<Mutex<&'static str>>,
-    all: Vec<Watched>,
+    all: Watches,
     counts: Counts,
 }
 
@@ -41,7 +41,13 @@ impl Pair {
             noted.lock().unwrap().push(text);
             Ok(())
         });
-        Self { folder, applied, unwanted, all: vec![watched], counts: Counts::default() }
+        Self {
+            folder,
+            applied,
+            unwanted,
+            all: Watches { fixed: vec![watched], ..Watches::default() },
+            counts: Counts::default(),
+        }
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
@@ -57,7 +63,7 @@ impl Pair {
     /// Looks so often, and says what was applied, and what is counted as loaded, failed and
     /// stale.
     fn looks(&mut self, times: usize) -> (Vec<String>, (u64, u64, bool)) {
-        (0..times).for_each(|_| look(&mut self.all, &self.counts));
+        (0..times).for_each(|_| self.all.look(&self.counts));
         let (counts, kind) = (&self.counts, Kind::Certificate);
         let counted = (counts.loaded(kind), counts.failed(kind), counts.stale(kind));
         (std::mem::take(&mut self.applied.lock().unwrap()), counted)

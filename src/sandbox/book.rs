@@ -52,12 +52,21 @@ impl Book {
     /// Books with the sample and demo orders, for who signs with a key of these
     /// that is then in force; `now` in Unix seconds.
     pub fn new<'a>(credentials: impl IntoIterator<Item = &'a Credential>, now: i64) -> Self {
-        let keys = credentials
-            .into_iter()
-            .map(|credential| (credential.app_id.to_string(), Arc::clone(&credential.keys)))
-            .collect();
+        let mut book = Self::unsigned(now);
+        book.accept(credentials);
+        book
+    }
+
+    /// Takes who signs with a key of these, too; for an `app_id` that it knows, instead of those
+    /// that it knows. Sunmi forgets no account because its user does.
+    pub fn accept<'a>(&mut self, credentials: impl IntoIterator<Item = &'a Credential>) {
+        let keys = |it: &Credential| (it.app_id.to_string(), Arc::clone(&it.keys));
+        self.keys.extend(credentials.into_iter().map(keys));
+    }
+
+    fn unsigned(now: i64) -> Self {
         Self {
-            keys,
+            keys: BTreeMap::new(),
             orders: samples::orders(now),
             cards: samples::cards(),
             executions: Vec::new(),

@@ -1,6 +1,8 @@
 //! One call, signed, ready to be sent as often as need be. A read whose key is rejected is
 //! signed once more with the other one; after a refund that is, the next call is.
 
+use std::sync::Arc;
+
 use super::key_ring::KeyRing;
 use super::params::{AppKey, Params, SignedForm};
 use super::reply::Reply;
@@ -13,7 +15,7 @@ pub(super) struct Call<'a> {
     pub(super) order_field: &'static str,
     app_id: &'a Identifier,
     params: Params,
-    keys: &'a KeyRing,
+    keys: Arc<KeyRing>,
     key: AppKey,
     form: SignedForm,
     /// Whether it is signed with the other key.
@@ -26,7 +28,7 @@ impl<'a> Call<'a> {
         operation: Operation,
         order_field: &'static str,
         mut params: Params,
-        (app_id, keys): (&'a Identifier, &'a KeyRing),
+        (app_id, keys): (&'a Identifier, Arc<KeyRing>),
     ) -> Self {
         params.set("app_id", app_id.as_str());
         let key = keys.preferred();

@@ -71,6 +71,13 @@ impl KeyRing {
         known && keys.second_preferred.swap(second, Ordering::Relaxed) != second
     }
 
+    /// Whether those are the same keys in the same order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.0.load(), other.0.load());
+        ours.iter().count() == theirs.iter().count()
+            && ours.iter().zip(theirs.iter()).all(|(one, other)| one.is(other))
+    }
+
     /// Whether this holds for a key in force.
     pub fn any(&self, holds: impl FnMut(&AppKey) -> bool) -> bool {
         self.0.load().iter().any(holds)

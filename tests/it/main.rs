@@ -42,6 +42,7 @@ mod commit;
 mod measures;
 mod two_keys;
 mod rotation;
+mod reread;
 mod measured_calls;
 mod measured_upstream;
 mod measured_page;

@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use sunmi_trade::api::pb;
 use sunmi_trade::api::pb::trade_service_client::TradeServiceClient;
-use sunmi_trade::config::{self, Config, Sources};
-use sunmi_trade::server::{Listeners, run};
+use sunmi_trade::config::{self, Again, Config, Sources};
+use sunmi_trade::server::{Listeners, run_with};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -76,6 +77,17 @@ impl Server {
 
     /// Serves with this configuration, on ports of its own.
     pub(crate) async fn start_with(config: Config) -> Self {
+        Self::start_from(config, None).await
+    }
+
+    /// Serves with what this file says, and reads it again. Where all else comes from `sources`.
+    pub(crate) async fn start_rereading(path: &Path, sources: Sources, sandbox: bool) -> Self {
+        let sources = Sources { file: Some(std::fs::read_to_string(path).unwrap()), ..sources };
+        let config = config::load(&sources, sandbox).expect("settings in order");
+        Self::start_from(config, Some(Again::new(path.into(), sources, sandbox))).await
+    }
+
+    async fn start_from(config: Config, file: Option<Again>) -> Self {
         let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listeners = Listeners { grpc: bind().await, admin: bind().await };
         let address = listeners.grpc.local_addr().unwrap();
@@ -83,7 +95,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let done = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            run(config, listeners, shutdown).await.map_err(|error| error.to_string())
+            run_with(config, file, listeners, shutdown).await.map_err(|error| error.to_string())
         });
         Self { address, admin, stop: Some(stop), done }
     }

@@ -21,5 +21,6 @@ mod canary;
 mod connections;
 mod logs;
 mod panics;
+mod reread;
 mod spans;
 mod traces;

@@ -73,6 +73,27 @@ impl Server {
         TradeServiceClient::new(endpoint.tls_config(tls).unwrap().connect().await.unwrap())
     }
 
+    /// Replaces its configuration file.
+    pub(crate) fn configure(&self, file: &str) {
+        let new = self.files.path().join("new");
+        std::fs::write(&new, file).unwrap();
+        std::fs::rename(new, self.files.path().join("config.toml")).unwrap();
+    }
+
+    /// Waits until so many lines of its log have this in them, and gives them.
+    pub(crate) async fn logs(&self, text: &str, times: usize) -> Vec<String> {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().filter(|it| it.contains(text)).collect();
+            if lines.len() >= times {
+                return lines.into_iter().map(str::to_owned).collect();
+            }
+            assert!(Instant::now() < give_up, "never {times} times {text}:\n{log}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// What it has printed on this stream.
     fn printed(&self, name: &str) -> String {
         let bytes = std::fs::read(self.files.path().join(name)).unwrap();

@@ -10,6 +10,8 @@ use crate::api::pb;
 use crate::callers::Access;
 use crate::deadline::Limits;
 use crate::metrics::{Doubts, Metrics, Upstream};
+use crate::parties::{InForce, Parties};
+use crate::sunmi::Credentials;
 
 /// A method that panics, before or after a refund may have been sent.
 async fn panic(request: HttpRequest<Body>, begun: bool) -> Result<HttpResponse<Body>, Infallible> {
@@ -30,7 +32,9 @@ async fn panicking(method: &str, begun: bool, metrics: &Arc<Metrics>) -> Status 
     let second = Duration::from_secs(1);
     let limits = Limits { default: second, max: second, reserve: Duration::ZERO };
     let calls = CallLimits { calls: 1, message_timeout: second };
-    let gate = Gate::new(Access::Open, limits, &calls, Arc::clone(metrics));
+    let credentials = Credentials::new(Vec::new(), None).into();
+    let parties = Parties { access: Access::Open, credentials };
+    let gate = Gate::new(InForce::new(parties), limits, &calls, Arc::clone(metrics));
     let request = HttpRequest::post(format!("/sunmi.trade.v1.TradeService/{method}"))
         .header(CONTENT_TYPE, "application/grpc");
     let request = request.body(Body::empty()).expect("a request");

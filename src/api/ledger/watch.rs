@@ -56,7 +56,6 @@ impl LedgerQueries {
         let watching = Watching {
             refunds: self.refunds.clone(),
             call: call.clone(),
-            sight: call.sight(),
             stop: self.stop.clone(),
             feed,
             place,
@@ -74,7 +73,6 @@ impl LedgerQueries {
 struct Watching {
     refunds: Refunds,
     call: Call,
-    sight: Sight,
     stop: CancellationToken,
     /// The id of the feed.
     feed: String,
@@ -90,14 +88,22 @@ struct Watching {
 impl Watching {
     async fn next(&mut self) -> Option<Result<pb::WatchRefundsResponse, Status>> {
         while !self.ended {
-            if self.stop.is_cancelled() || self.call.deadline().left().is_zero() {
-                self.ended = true;
-                self.call.ended_well();
-                break;
-            }
+            // Asked before each message: its caller may have lost the right meanwhile.
+            let sight = match self.sight() {
+                Ok(Some(sight)) => sight,
+                Ok(None) => {
+                    self.ended = true;
+                    self.call.ended_well();
+                    break;
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(self.call.refuse(&error)));
+                }
+            };
             if let Some((row, place)) = self.batch.pop_front() {
                 self.place = place;
-                if self.sight.sees(&row) {
+                if sight.sees(&row) {
                     self.silent_since = None;
                     return Some(Ok(self.message(Some(&row))));
                 }
@@ -126,6 +132,14 @@ impl Watching {
             }
         }
         None
+    }
+
+    /// What its caller may see now; `None` at the end of the stream.
+    fn sight(&self) -> Result<Option<Sight>, Error> {
+        if self.stop.is_cancelled() || self.call.deadline().left().is_zero() {
+            return Ok(None);
+        }
+        self.call.sight_now()
     }
 
     fn message(&self, row: Option<&Row>) -> pb::WatchRefundsResponse {

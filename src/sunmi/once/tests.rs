@@ -103,7 +103,8 @@ async fn whatever_is_answered_a_refund_is_sent_once() {
 async fn a_key_that_a_refund_was_rejected_for_gives_way_to_the_other() {
     let wire = Scripted::new([Fate::Says("E05"), Fate::Says("E22"), Fate::Says("E05")]);
     let client = client(&wire);
-    let keys = client.credentials.keys(&credential().app_id).unwrap();
+    let credentials = client.signers.now();
+    let keys = credentials.keys(&credential().app_id).unwrap();
     let first = keys.preferred();
     for preferred in [false, false, true] {
         refund(&client, None, (SECOND, SECOND)).await.unwrap_err();
