@@ -32,6 +32,7 @@ mod begun;
 mod bound;
 mod follow;
 mod judgement;
+mod keyless;
 mod looks;
 mod memory;
 pub(crate) mod persons;
@@ -47,6 +48,7 @@ use ask::Asks;
 pub use ask::{Asked, last_error, reply, unread};
 pub use begun::Begun;
 use begun::Caller;
+use keyless::Keyless;
 use memory::Memory;
 use turns::Turns;
 
@@ -62,6 +64,7 @@ pub struct Refunds {
     numbers: Turns<Key, ()>,
     payments: Turns<PaymentKey, Identifier>,
     asks: Asks,
+    keyless: Keyless,
 }
 
 /// A payment as a refund asks for it: who signs, the kind of number, and the number.
@@ -121,6 +124,7 @@ impl Refunds {
             numbers: Turns::default(),
             payments: Turns::default(),
             asks: Asks::default(),
+            keyless: Keyless::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use super::reads::needs_person;
 use super::{Decision, Doubt, Key, Ledger, Patience, Result, Row, State, millis};
 use crate::metrics::Work;
 use crate::telemetry::shown;
-use crate::trade::{Refund, Refunded, TradeState};
+use crate::trade::{Identifier, Refund, Refunded, TradeState};
 
 /// What Sunmi said of a refund that is in doubt.
 #[derive(Clone, Copy, Debug, Default)]
@@ -328,6 +328,17 @@ impl Ledger {
             .bind(key.order_id.as_str().to_owned())
             .bind(millis(wait));
         query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Makes all refunds of this `app_id` due that are in doubt or in processing.
+    pub async fn look_now(&self, app_id: &Identifier) -> Result<()> {
+        let sql = self.sql(
+            "UPDATE refunds SET look_at = {now} \
+             WHERE app_id = $1 AND state IN ('claimed', 'in_doubt', 'processing') \
+             AND state <> 'claimed'",
+        );
+        sqlx::query(sql).bind(app_id.as_str().to_owned()).execute(&self.pool).await?;
         Ok(())
     }
 

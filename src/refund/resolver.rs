@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Refunds;
+use super::keyless;
 use super::resolve::Scope;
 use super::schedule::{self, Open, Waits};
 use crate::error::{BoxError, Chain};
@@ -56,6 +57,7 @@ impl Refunds {
 
     /// Looks once at everything that is due, by the ledger's clock or this process's own.
     pub async fn work_off(&self) {
+        self.look_with_new_keys().await;
         let (mut looked_at, mut still_open) = (0, 0);
         loop {
             let due = match self.take_due().await {
@@ -119,6 +121,7 @@ impl Refunds {
         let looked = async {
             // What the look could not know yet needs no person yet.
             let waited_out = self.is_past_window(&row);
+            let keyless = self.has_no_key(&row);
             let (row, why) = self.resolve_key(&row.key, Scope::All).await?;
             if !row.is_open() {
                 self.memory.forget(&row.key);
@@ -126,6 +129,7 @@ impl Refunds {
             }
             self.call_person(&row, waited_out, why.as_ref()).await?;
             let wait = schedule::wait(self.open(&row), self.rules.lag);
+            let wait = if keyless { wait.min(keyless::LONGEST) } else { wait };
             self.ledger.look_again(&row.key, wait).await?;
             let now = self.clock.now();
             self.memory.set_due(&row, now.after(wait + OWN_MARGIN), now);

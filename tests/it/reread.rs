@@ -1,6 +1,7 @@
 //! The configuration file, read again while the server runs: who may call and who signs.
 
 mod callers;
+mod doubts;
 mod files;
 mod signers;
 mod streams;

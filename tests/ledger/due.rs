@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use sunmi_trade::ledger::{Key, Patience, Row, State};
 use sunmi_trade::metrics::Doubts;
-use sunmi_trade::trade::TradeState;
+use sunmi_trade::trade::{Refund, TradeState};
 
 use crate::bench::{
-    Bench, LEASE, STATES, WINDOW, answer, bring, claim, on_every_ledger, refund, row,
+    Bench, LEASE, STATES, WINDOW, answer, bring, claim, id, on_every_ledger, refund, row,
 };
 
 on_every_ledger! {
@@ -16,6 +16,7 @@ on_every_ledger! {
     what_is_due_is_taken_by_one_of_many
     what_is_at_rest_is_never_due
     a_row_can_be_left_alone_for_a_while
+    refunds_of_an_app_id_can_be_made_due_but_for_those_that_are_being_sent
     doubts_are_counted_and_aged
     what_needs_a_person_is_counted
     a_clock_that_went_back_hides_nothing
@@ -35,6 +36,24 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn numbers(rows: &[Row]) -> Vec<&str> {
     rows.iter().map(|row| row.key.order_id.as_str()).collect()
+}
+
+async fn refunds_of_an_app_id_can_be_made_due_but_for_those_that_are_being_sent(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let other = Refund { app_id: id("other"), ..refund("R4") };
+    let states = [
+        (refund("R1"), State::InDoubt),
+        (refund("R2"), State::Processing),
+        (refund("R3"), State::Claimed),
+        (other, State::InDoubt),
+    ];
+    for (refund, state) in states {
+        bring(&ledger, &refund, state).await;
+        ledger.look_again(&Key::of(&refund), 1000 * SECOND).await.unwrap();
+    }
+    assert_eq!(numbers(&ledger.take_due(9, 10 * SECOND, LATEST).await.unwrap()), [""; 0]);
+    ledger.look_now(&refund("R1").app_id).await.unwrap();
+    assert_eq!(numbers(&ledger.take_due(9, 10 * SECOND, LATEST).await.unwrap()), ["R1", "R2"]);
 }
 
 async fn the_longest_overdue_come_first_and_are_held(bench: &Bench) {

@@ -1,7 +1,11 @@
 //! What the log tells of a configuration file that changes.
 
-use serde_json::Value;
+use std::time::Duration;
 
+use serde_json::Value;
+use tonic::Request;
+
+use crate::calls;
 use crate::process::Server;
 use crate::sunmi::Sunmi;
 
@@ -64,4 +68,21 @@ async fn what_changed_is_told_by_name_once_and_what_takes_a_restart() {
     assert_eq!(server.logs("what was in force stays", 2).await.len(), 2);
     assert_eq!(server.logs("only after a restart", 1).await.len(), 1);
     assert!(!server.output().contains(SECRET), "{}", server.output());
+}
+
+#[tokio::test]
+async fn an_app_id_without_a_key_is_told_once_however_often_its_refund_is_due() {
+    let sunmi = Sunmi::start("").await;
+    let server = Server::start(&sunmi, &signs("app-1", "k"), &ENV).await;
+    let mut request = Request::new(calls::refund("RESET"));
+    request.set_timeout(Duration::from_millis(1500));
+    server.client().await.refund(request).await.unwrap_err();
+    server.configure(&signs("app-2", "k"));
+    server.logs("no key of this app_id is configured", 1).await;
+    // Each pass that looked at it and left it open says so.
+    let passes = server.logs("looked for what became of refunds", 0).await.len();
+    server.logs("looked for what became of refunds", passes + 2).await;
+    assert_eq!(server.logs("no key of this app_id is configured", 1).await.len(), 1);
+    server.configure(&(signs("app-2", "k") + &signs("app-1", "k")));
+    server.logs("a key of this app_id is configured again", 1).await;
 }
