@@ -16,6 +16,7 @@ use crate::refund::{Asked, Refunds, unread};
 use crate::trade::{Identifier, Method};
 
 mod ask;
+mod cursor;
 mod list;
 mod record;
 mod token;

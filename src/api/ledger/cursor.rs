@@ -121,7 +121,10 @@ mod tests {
         let text = String::from_utf8_lossy(&hex::decode(&long).unwrap()).into_owned();
         assert!(!text.contains("ORDER") && !text.contains("app-of"), "{text}");
         // Nor whether it has changed.
-        assert_ne!(long, cursors("ab").write(&place(99_999, "app-of-another", "ORDER-12345")).unwrap());
+        assert_ne!(
+            long,
+            cursors("ab").write(&place(99_999, "app-of-another", "ORDER-12345")).unwrap()
+        );
     }
 
     #[test]
