@@ -26,7 +26,8 @@
 //! [`parties`], who may call and who signs, when the configuration's own file does.
 //! [`metrics`] counts and knows none of those whom it measures; [`admin`] shows operators
 //! that, and whether the server is ready. [`sandbox`] plays Sunmi, [`explain`] puts the error
-//! table into words, [`deadline`] bounds whatever waits, [`clock`] tells the time of day.
+//! table into words, [`deadline`] bounds whatever waits, [`clock`] tells the time of day, [`words`]
+//! writes for a person what comes from elsewhere.
 //!
 //! # Invariants
 //!
@@ -79,6 +80,7 @@ pub mod trade;
 pub mod error;
 pub mod explain;
 pub mod clock;
+mod words;
 pub mod reload;
 pub mod telemetry;
 pub mod metrics;

@@ -5,6 +5,7 @@ use super::words::{span, time};
 use crate::ledger::{Row, State};
 use crate::refund::Rules;
 use crate::trade::TradeState;
+use crate::words::{DECISION, settle};
 
 /// In one or two sentences.
 pub(super) fn next(row: &Row, rules: &Rules) -> String {
@@ -80,11 +81,7 @@ fn processing(row: &Row, rules: &Rules) -> String {
 
 /// How a decision is recorded; it suggests neither.
 fn command(row: &Row) -> String {
-    format!(
-        "`sunmi-trade refunds settle {} --app-id {} --epoch {}` with --succeeded or --not-applied, \
-         --by and --reason.",
-        quoted(row.key.order_id.as_str()),
-        quoted(row.key.app_id.as_str()),
-        row.epoch
-    )
+    let [succeeded, not_applied, by, reason] = DECISION;
+    let command = settle(row, Some(row.key.order_id.as_str()));
+    format!("`{command}` with {succeeded} or {not_applied}, {by} and {reason}.")
 }
