@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +13,7 @@ use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
 mod page;
+mod readiness;
 
 use crate::deadline::Deadline;
 use crate::error::Chain;
@@ -21,25 +21,10 @@ use crate::metrics::{self, Metrics};
 use crate::refund::Refunds;
 
 pub use page::PageFacts;
+pub use readiness::{Phase, Readiness};
 
 /// So long a scrape waits for the ledger: much less than scrapers wait for it.
 const LEDGER_TIME: Duration = Duration::from_secs(2);
-
-/// Whether new calls should be routed here. Falls when the server drains; does not follow
-/// the upstream, whose outage no other replica would mend.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
-
-impl Readiness {
-    /// Says whether it is so.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
-    }
-
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// What is looked at.
 #[derive(Clone, Debug)]
@@ -55,25 +40,29 @@ pub struct Seen {
 }
 
 /// Serves `/livez` (always 200), `/startupz`, `/readyz` (503 while not ready), `/metrics`, and a
-/// page for people at `/`.
+/// page for people at `/` if there is one. Other methods than GET and HEAD are 405.
 ///
 /// # Errors
 /// None in practice: connections that fail are dropped.
 pub async fn serve(listener: TcpListener, seen: Seen) -> io::Result<()> {
-    let app = Router::new()
+    let page = match seen.page {
+        Some(_) => Router::new().route("/", get(page::page)),
+        None => Router::new(),
+    };
+    let app = page
         .route("/livez", get(|| async { "ok\n" }))
         .route("/startupz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(measure))
-        .route("/", get(page::page))
         .with_state(seen);
     axum::serve(listener, app).await
 }
 
-async fn ready(State(seen): State<Seen>) -> (StatusCode, &'static str) {
-    match seen.readiness.get() {
-        true => (StatusCode::OK, "ok\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+async fn ready(State(seen): State<Seen>) -> (StatusCode, String) {
+    let phase = seen.readiness.phase();
+    match phase.is_ready() {
+        true => (StatusCode::OK, "ok\n".to_owned()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", phase.name())),
     }
 }
 

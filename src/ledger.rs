@@ -33,6 +33,7 @@ mod facts;
 mod feed;
 mod moves;
 mod open;
+mod overview;
 mod reads;
 mod row;
 mod search;
@@ -47,6 +48,7 @@ pub use facts::Identity;
 pub use feed::{Feed, FeedPlace, News};
 pub use moves::{Said, Settled};
 pub use open::{Access, Location};
+pub use overview::COUNTED;
 pub use row::{
     Baseline, Content, Decision, Doubt, Known, OpenThen, Patience, PaymentThen, Pending, Row,
 };

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::BootClock;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fault, Violation};
-use crate::ledger::{Identity, Key, Ledger, LedgerError, Patience, Row};
+use crate::ledger::{Key, Ledger, LedgerError, Patience};
 use crate::metrics::Doubts;
 use crate::sunmi::{Answered, Client, Credentials};
 use crate::telemetry::Trace;
@@ -35,6 +35,7 @@ mod judgement;
 mod keyless;
 mod looks;
 mod memory;
+mod overview;
 pub(crate) mod persons;
 mod recall;
 mod record;
@@ -50,6 +51,7 @@ pub use begun::Begun;
 use begun::Caller;
 use keyless::Keyless;
 use memory::Memory;
+pub use overview::Overview;
 use turns::Turns;
 
 /// Makes refunds. Clones share everything.
@@ -102,15 +104,6 @@ impl Rules {
     }
 }
 
-/// Refunds that only a person can settle.
-#[derive(Debug)]
-pub struct NeedPersons {
-    /// How many there are.
-    pub count: i64,
-    /// The oldest of them.
-    pub rows: Vec<Row>,
-}
-
 impl Refunds {
     /// Tasks are tracked by `tasks`, for a shutdown to wait on.
     pub fn new(client: Arc<Client>, ledger: Ledger, tasks: TaskTracker, rules: Rules) -> Self {
@@ -147,24 +140,6 @@ impl Refunds {
     /// If the ledger cannot be read.
     pub async fn doubts(&self) -> Result<Doubts, LedgerError> {
         self.ledger.doubts(self.rules.patience()).await
-    }
-
-    /// What the ledger is, and how many refunds it has in each state.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub async fn inventory(&self) -> Result<(Identity, Vec<(&'static str, i64)>), LedgerError> {
-        Ok((self.ledger.identity().await?, self.ledger.count_by_state().await?))
-    }
-
-    /// The refunds that need a person, the oldest first: how many, and so many of them.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub async fn need_persons(&self, limit: i64) -> Result<NeedPersons, LedgerError> {
-        let count = self.doubts().await?.persons;
-        let rows = self.ledger.needing_persons(self.rules.patience(), limit).await?;
-        Ok(NeedPersons { count, rows })
     }
 
     /// Makes a refund, or says what became of it. `held` is dropped when nothing works on it any

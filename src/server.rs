@@ -20,7 +20,7 @@ mod drain;
 mod http2;
 mod measured;
 
-use crate::admin::{self, PageFacts, Readiness, Seen};
+use crate::admin::{self, PageFacts, Phase, Readiness, Seen};
 use crate::api::{CountUnknown, Gate, LedgerQueries, Trades, pb};
 use crate::config::{Again, Config, Upstream};
 use crate::connections::Connections;
@@ -95,7 +95,7 @@ pub async fn run_with(
 ) -> Result<(), BoxError> {
     warn_of_plain_tokens(&config);
     let (tls, certificate) = secured(config.tls.files.as_ref())?.unzip();
-    let Core { in_force, sandbox, ledger, metrics, client, refunds, refund_tasks } =
+    let Core { in_force, sandbox, ledger, ledger_id, metrics, client, refunds, refund_tasks } =
         Core::new(&config).await?;
     let connections = Arc::new(Connections::default());
     measured::pull_port(&metrics, &connections, tls.as_ref())?;
@@ -117,12 +117,7 @@ pub async fn run_with(
         readiness: readiness.clone(),
         metrics: Arc::clone(&metrics),
         refunds: refunds.clone(),
-        page: config.admin_page.then(|| PageFacts {
-            ledger: config.ledger.shown(),
-            upstream: config.upstream_name().to_owned(),
-            reloads: Arc::clone(&reloads),
-            tls: tls.clone(),
-        }),
+        page: PageFacts::new(&config, ledger_id, &reloads, tls.as_ref()),
     };
     let admin_address = listeners.admin.local_addr()?;
     let admin = tokio::spawn(admin::serve(listeners.admin, seen));
@@ -153,7 +148,7 @@ pub async fn run_with(
     let stopped = stop.clone().cancelled_owned();
     let mut server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
     report(&health, ServingStatus::Serving).await;
-    readiness.set(true);
+    readiness.set(Phase::Serving);
     tracing::info!(%address, admin = %admin_address, "serving");
 
     let parts = Parts { health, readiness, stop, cut, connections, refund_tasks, resolver, ledger };
@@ -180,6 +175,7 @@ struct Core {
     /// The built-in one, if that is called.
     sandbox: Option<Sandbox>,
     ledger: Ledger,
+    ledger_id: String,
     metrics: Arc<Metrics>,
     client: Arc<Client>,
     refunds: Refunds,
@@ -188,7 +184,7 @@ struct Core {
 
 impl Core {
     async fn new(config: &Config) -> Result<Self, BoxError> {
-        let ledger = ledger(config).await?;
+        let (ledger, ledger_id) = ledger(config).await?;
         let in_force = InForce::new(config.parties());
         let (base_url, sandbox) = upstream(config).await?;
         let (path, codes) = (sunmi::path, sunmi::codes::counted());
@@ -200,12 +196,12 @@ impl Core {
         let (refund_tasks, rules) = (TaskTracker::new(), config.refund.clone());
         let refunds =
             Refunds::new(Arc::clone(&client), ledger.clone(), refund_tasks.clone(), rules);
-        Ok(Self { in_force, sandbox, ledger, metrics, client, refunds, refund_tasks })
+        Ok(Self { in_force, sandbox, ledger, ledger_id, metrics, client, refunds, refund_tasks })
     }
 }
 
-/// The ledger, of which the log tells: one that is new may be the wrong one.
-async fn ledger(config: &Config) -> Result<Ledger, BoxError> {
+/// The ledger and its id, of which the log tells: one that is new may be the wrong one.
+async fn ledger(config: &Config) -> Result<(Ledger, String), BoxError> {
     let access = if config.create_ledger { Access::Serve } else { Access::ServeExisting };
     let ledger = Ledger::open(&config.ledger, config.upstream_name(), access).await?;
     let (at, Identity { id, new, rows, open }) = (config.ledger.shown(), ledger.identity().await?);
@@ -213,7 +209,7 @@ async fn ledger(config: &Config) -> Result<Ledger, BoxError> {
     if new && !matches!(config.ledger, Location::Memory) {
         tracing::warn!(%at, "this refund ledger was made just now: it knows no earlier refund");
     }
-    Ok(ledger)
+    Ok((ledger, id))
 }
 
 /// TLS as its files say, and what to do when they change.

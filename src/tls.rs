@@ -18,10 +18,12 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub mod client;
+mod validity;
 
 use crate::clock;
 use crate::peer::PeerIdentity;
 use crate::reload::{self, Contents, Origin};
+pub use validity::{Role, Validity};
 
 /// The settings that name the files.
 pub const CERTIFICATE: &str = "tls.certificate_file";
@@ -31,7 +33,7 @@ pub const KEY: &str = "tls.key_file";
 pub const CLIENT_CA: &str = "tls.client_ca_file";
 
 /// With less left a certificate is warned of.
-const SOON: i64 = 14 * 24 * 60 * 60;
+pub(crate) const SOON: i64 = 14 * 24 * 60 * 60;
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -101,6 +103,7 @@ struct InForce {
     config: Arc<ServerConfig>,
     not_before: i64,
     not_after: i64,
+    all: Vec<Validity>,
 }
 
 impl Tls {
@@ -112,6 +115,12 @@ impl Tls {
     /// When the certificate that is shown expires, in seconds since 1970.
     pub fn expiry(&self) -> i64 {
         self.in_force.load().not_after
+    }
+
+    /// How long the certificates in force are valid: the one that is shown, then those that lead
+    /// from it to an authority, then the authorities of callers.
+    pub fn validities(&self) -> Vec<Validity> {
+        self.in_force.load().all.clone()
     }
 
     /// Puts what the files now hold in force.
@@ -161,6 +170,7 @@ impl InForce {
             _ => return Err(TlsFault::new(CERTIFICATE, "is not one of two or three files")),
         };
         let (not_before, not_after) = validity(&certified)?;
+        let all = validities(&certified, contents.get(2).map(Vec::as_slice))?;
         let builder = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|_| TlsFault::new(CERTIFICATE, "cannot be served by this build"))?;
@@ -174,7 +184,7 @@ impl InForce {
         // certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config), not_before, not_after })
+        Ok(Self { config: Arc::new(config), not_before, not_after, all })
     }
 }
 
@@ -235,6 +245,18 @@ fn validity(certified: &CertifiedKey) -> Result<(i64, i64), TlsFault> {
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| unusable())?;
     let validity = leaf.validity();
     Ok((validity.not_before.timestamp(), validity.not_after.timestamp()))
+}
+
+/// How long all of them are valid that can be read.
+fn validities(certified: &CertifiedKey, ca: Option<&[u8]>) -> Result<Vec<Validity>, TlsFault> {
+    let roles = std::iter::once(Role::Server).chain(std::iter::repeat(Role::Issuer));
+    let chain = roles.zip(&certified.cert).filter_map(|(role, it)| Validity::of(role, it));
+    let mut all: Vec<_> = chain.collect();
+    if let Some(ca) = ca {
+        let of = |it| Validity::of(Role::ClientAuthority, it);
+        all.extend(certificates(ca, CLIENT_CA)?.iter().filter_map(of));
+    }
+    Ok(all)
 }
 
 /// The names in a certificate that was verified. One that has none, or whose names cannot be

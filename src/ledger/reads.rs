@@ -123,35 +123,6 @@ impl Ledger {
         Ok(Doubts { in_doubt, processing, oldest, persons, disputed })
     }
 
-    /// How many refunds there are in each state.
-    pub async fn count_by_state(&self) -> Result<Vec<(&'static str, i64)>> {
-        let counted: Vec<(String, i64)> =
-            sqlx::query_as("SELECT state, COUNT(*) FROM refunds GROUP BY state")
-                .fetch_all(&self.pool)
-                .await?;
-        let of = |state: State| {
-            let found = counted.iter().find(|(name, _)| name == state.name());
-            (state.name(), found.map_or(0, |(_, count)| *count))
-        };
-        Ok(State::ALL.map(of).into())
-    }
-
-    /// The refunds that need a person, the oldest first: see [`Self::doubts`].
-    pub async fn needing_persons(&self, patience: Patience, limit: i64) -> Result<Vec<Row>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM refunds WHERE state IN ('claimed', 'in_doubt', 'processing') \
-             AND (state <> 'claimed' OR lease_until <= {{now}}) AND {} \
-             ORDER BY claimed_at, order_id LIMIT $3",
-            needs_person("$1", "$2")
-        );
-        Ok(sqlx::query_as(self.sql(&sql))
-            .bind(millis(patience.window))
-            .bind(millis(patience.processing))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?)
-    }
-
     /// Rows that the resolver should look at, the longest overdue first. They are this
     /// caller's for `hold`: no other replica gets them in that time. A row that is due later
     /// than `latest` from now is due: the clock went back.

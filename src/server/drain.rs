@@ -11,7 +11,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::report;
-use crate::admin::Readiness;
+use crate::admin::{Phase, Readiness};
 use crate::config::Shutdown;
 use crate::connections::Connections;
 use crate::deadline::Deadline;
@@ -41,7 +41,7 @@ pub(super) type Served = JoinHandle<Result<(), tonic::transport::Error>>;
 /// way. Every wait is bounded.
 pub(super) async fn drain(shutdown: &Shutdown, parts: Parts, mut server: Served) {
     tracing::info!(delay = ?shutdown.delay, drain = ?shutdown.drain, "shutting down");
-    parts.readiness.set(false);
+    parts.readiness.set(Phase::Draining);
     report(&parts.health, ServingStatus::NotServing).await;
     tokio::time::sleep(shutdown.delay).await;
     parts.stop.cancel();

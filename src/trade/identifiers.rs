@@ -45,6 +45,11 @@ impl AppIds {
         Self { known, default }
     }
 
+    /// All of them, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Identifier> {
+        self.known.iter()
+    }
+
     /// The one that a read is signed as, `None` for an empty name without a default or a
     /// name that is not known.
     pub fn for_read(&self, name: &str) -> Option<&Identifier> {

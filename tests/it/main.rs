@@ -16,6 +16,8 @@ mod failure;
 mod form;
 mod frames;
 mod raw;
+#[path = "../ledger/postgres.rs"]
+mod postgres;
 #[path = "../ledger/scratch.rs"]
 mod scratch;
 mod server;
@@ -46,6 +48,7 @@ mod reread;
 mod measured_calls;
 mod measured_upstream;
 mod measured_page;
+mod page;
 mod connections;
 mod deadlines;
 mod limits;

@@ -190,7 +190,7 @@ async fn every_path(format: &str) {
     assert_eq!(unknown.matches("Unauthenticated").count(), 3, "{unknown}");
     let nobody = client.clone().query(query(TOKEN)).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
-    let metrics = server.get("/metrics");
+    let (metrics, people) = (server.get("/metrics"), server.get("/"));
     assert!(server.stop().await.success());
 
     let signatures = sunmi.signatures();
@@ -200,6 +200,7 @@ async fn every_path(format: &str) {
         ("the output", server.output().into_bytes()),
         ("the answers", (answers + &unknown).into_bytes()),
         ("the metrics", metrics.into_bytes()),
+        ("the page for people", people.into_bytes()),
         ("the spans", collector.bytes()),
     ] {
         assert_hidden(what, &text, signatures.clone().into_iter().chain(plant.tls_key.clone()));
