@@ -21,8 +21,8 @@ use crate::permit::Permit;
 use crate::retry::Policy;
 use crate::telemetry::Destination;
 use crate::trade::{
-    CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery, Trade,
-    TradeState,
+    AppIds, CardTrade, Identifier, Operation, OrderRef, Query, Refund, RefundTrade, SwipeQuery,
+    Trade, TradeState,
 };
 
 mod attempts;
@@ -139,6 +139,11 @@ impl Client {
     #[must_use]
     pub fn signing_with(&self, credentials: &Arc<Credentials>) -> Self {
         Self { signers: Arc::clone(credentials).into(), ..self.clone() }
+    }
+
+    /// As whom it can sign now.
+    pub fn app_ids(&self) -> AppIds {
+        self.signers.now().app_ids().clone()
     }
 
     /// Whether there is a key now to sign as this one.

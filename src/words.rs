@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 mod commands;
 
-pub(crate) use commands::{DECISION, settle, verify};
+pub(crate) use commands::{DECISION, quoted, settle, verify};
 
 /// A text without what would steer a terminal or reorder a line, which may come from Sunmi or from
 /// a caller.

@@ -15,7 +15,6 @@ mod out;
 mod pages;
 mod progress;
 mod reconcile;
-mod quote;
 mod record;
 mod settle;
 mod show;

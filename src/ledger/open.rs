@@ -31,9 +31,6 @@ const SQLITE_FEED: (&str, &str) =
 const POSTGRES_FEED: (&str, &str) =
     ("feed triggers", include_str!("../../migrations/0006_feed.postgres.sql"));
 
-/// What comes after those, in both again.
-const LATER: [(&str, &str); 1] = [("by state", include_str!("../../migrations/0007_by_state.sql"))];
-
 /// So often is the opening of an SQLite file tried, if others open it as well.
 const SQLITE_TRIES: u32 = 5;
 const SQLITE_PAUSE: Duration = Duration::from_millis(50);
@@ -291,7 +288,7 @@ fn migrator(location: &Location) -> Migrator {
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     };
     Migrator::with_migrations(
-        (1..).zip(MIGRATIONS.into_iter().chain([feed]).chain(LATER)).map(migration).collect(),
+        (1..).zip(MIGRATIONS.into_iter().chain([feed])).map(migration).collect(),
     )
 }
 

@@ -37,8 +37,8 @@ fn of_one(what: &str, row: &Row, number: Option<&str>, more: &str) -> String {
 }
 
 /// The word as a POSIX shell reads it back.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let bare = |it: u8| it.is_ascii_alphanumeric() || b"-_.:/@%+=,".contains(&it);
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
+    let bare = |it: u8| it.is_ascii_alphanumeric() || b"-_.:/@%+,".contains(&it);
     if !word.is_empty() && word.bytes().all(bare) {
         return Cow::Borrowed(word);
     }
@@ -54,7 +54,10 @@ mod tests {
     #[test]
     fn a_shell_reads_every_number_as_one_word() {
         let printable: String = (b'!'..=b'~').map(char::from).collect();
-        let hostile = ["R-1", "$(id)", "a;b", "it's", "'", "`id`", "a|b>c", "*", "~", "!!", "#x"];
+        let hostile = [
+            "R-1", "", "\\", "退", "=x", "a b", "$(id)", "a;b", "it's", "'", "`id`", "a|b>c", "*",
+            "~", "!!", "#x",
+        ];
         for word in hostile.into_iter().chain([printable.as_str()]) {
             let script = format!("printf %s {}", quoted(word));
             let printed = Command::new("sh").args(["-c", &script]).output().unwrap().stdout;

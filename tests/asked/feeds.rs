@@ -73,7 +73,7 @@ async fn from_the_end_on_only_new_changes_are_told(bench: &Bench) {
     move_to(&ledger, &row.key, 1, State::Processing).await;
     let processing = told(&[("R1", State::Processing)]);
     assert_eq!(read_all(&ledger, &mut place, 1).await, processing);
-    assert_eq!(ledger.feed_id().await.unwrap(), ledger.feed_id().await.unwrap());
+    assert_eq!(ledger.feed().await.unwrap().id, ledger.feed().await.unwrap().id);
 }
 
 async fn writers_in_two_processes_leave_nothing_out(bench: &Bench) {
@@ -156,19 +156,19 @@ async fn a_restored_ledger_begins_its_feed_anew() {
     on(Kind::Postgres, async |bench: &Bench| {
         let ledger = bench.ledger().await;
         claim(&ledger, &refund("R1")).await;
-        let id = ledger.feed_id().await.unwrap();
+        let id = ledger.feed().await.unwrap().id;
         let url = bench.database.as_ref().expect("PostgreSQL").url();
         let mut other = PgConnection::connect(url.as_str()).await.unwrap();
         let far = "UPDATE refunds SET feed = 4000000000000000";
         sqlx::query(far).execute(&mut other).await.unwrap();
         assert_eq!(read(&ledger, &mut FeedPlace::default()).await, []);
         let reopened = bench.ledger().await;
-        assert_ne!(reopened.feed_id().await.unwrap(), id);
+        assert_ne!(reopened.feed().await.unwrap().id, id);
         let all = told(&[("R1", State::Claimed)]);
         assert_eq!(read_all(&reopened, &mut FeedPlace::default(), 1).await, all);
         // And only then.
-        let id = reopened.feed_id().await.unwrap();
-        assert_eq!(bench.ledger().await.feed_id().await.unwrap(), id);
+        let id = reopened.feed().await.unwrap().id;
+        assert_eq!(bench.ledger().await.feed().await.unwrap().id, id);
     })
     .await;
 }

@@ -14,12 +14,9 @@ use crate::callers::{Authorized, bearer, client, file};
 use crate::calls;
 use crate::failure::Failure;
 use crate::measures::measure;
+use crate::postgres::Database;
 use crate::server::{Server, settings, settle, with};
 use crate::upstream::{REFUND, Upstream};
-
-#[path = "../ledger/postgres.rs"]
-mod postgres;
-use postgres::Database;
 
 const TILL: &str = "till-token-0000001";
 const SHOP: &str = "shop-token-0000001";

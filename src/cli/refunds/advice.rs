@@ -1,11 +1,10 @@
 //! What to do next about a refund.
 
-use super::quote::quoted;
 use super::words::{span, time};
 use crate::ledger::{Row, State};
 use crate::refund::Rules;
 use crate::trade::TradeState;
-use crate::words::{DECISION, settle};
+use crate::words::{DECISION, quoted, settle};
 
 /// In one or two sentences.
 pub(super) fn next(row: &Row, rules: &Rules) -> String {

@@ -3,10 +3,11 @@
 use super::Reconcile;
 use super::statement::Line;
 use crate::cli::refunds::words::{amount, plain, span};
-use crate::cli::refunds::{Place, advice, quote, settle};
+use crate::cli::refunds::{Place, advice, settle};
 use crate::ledger::{Key, Row, Span, State};
 use crate::refund::Rules;
 use crate::trade::TradeState;
+use crate::words::quoted;
 
 /// What refunds and lines are judged by.
 pub(super) struct Judge<'a> {
@@ -89,7 +90,7 @@ impl Judge<'_> {
             next,
             command,
         };
-        let number = quote::quoted(row.key.order_id.as_str());
+        let number = quoted(row.key.order_id.as_str());
         let why = |state: &str| match &differs {
             None => state.to_owned(),
             Some(differs) => format!("{state}; {differs}"),
@@ -170,7 +171,7 @@ impl Judge<'_> {
     }
 
     fn where_else(&self, row: &Row) -> String {
-        let number = quote::quoted(row.key.order_id.as_str());
+        let number = quoted(row.key.order_id.as_str());
         let verify = format!("ask Sunmi again: sunmi-trade refunds verify {number}");
         let Span { since, until } = self.span;
         let booked = self.booked(row);
@@ -224,6 +225,6 @@ impl Judge<'_> {
         if is_option {
             words.extend(["--".to_owned(), number.to_owned()]);
         }
-        quote::command(&words)
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 }
