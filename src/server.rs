@@ -36,7 +36,7 @@ use crate::tls::{Files, Tls, TlsFault};
 use crate::trade::Method;
 use accept::{Port, Tokens};
 use aside::{Aside, Bounds, MAX_REPLY, MAX_REQUEST};
-use drain::{Parts, drain};
+use drain::{Parts, Waits, drain};
 
 /// The names under which health is reported: the server as a whole, and its own services.
 const HEALTH_NAMES: [&str; 3] = ["", Method::SERVICES[0], Method::SERVICES[1]];
@@ -136,7 +136,7 @@ pub async fn run_with(
     let router = http2::limited(&config.limits)
         .layer(CountUnknown::new(metrics))
         .add_service(Trades::new(client, refunds.clone()).into_service(gate.clone()))
-        .add_service(LedgerQueries::new(refunds, stop.clone()).into_service(gate))
+        .add_service(LedgerQueries::new(refunds, stop.clone()).into_service(gate.clone()))
         .add_service(bounds.around(health_service))
         .add_optional_service(reflection)
         .add_optional_service(old_reflection);
@@ -151,7 +151,8 @@ pub async fn run_with(
     readiness.set(Phase::Serving);
     tracing::info!(%address, admin = %admin_address, "serving");
 
-    let parts = Parts { health, readiness, stop, cut, connections, refund_tasks, resolver, ledger };
+    let waits = Waits { gate, connections, refund_tasks, resolver };
+    let parts = Parts { health, readiness, stop, cut, waits, ledger };
     tokio::select! {
         ended = &mut server => {
             ended??;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tonic::body::Body;
 
 use super::call::{Call, Entry};
@@ -24,6 +25,9 @@ use crate::trade::Method;
 /// How long a stream lasts: so that a connection that nobody reads does not have it for ever.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// How often a stop looks whether a call is under way.
+const IDLE_PAUSE: Duration = Duration::from_millis(100);
+
 /// What this server's own services are guarded by. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Rules>);
@@ -33,6 +37,7 @@ struct Rules {
     parties: InForce,
     deadlines: Limits,
     message_timeout: Duration,
+    calls: u32,
     places: Arc<Semaphore>,
     awaited: Arc<Places>,
     watches: Watches,
@@ -65,6 +70,7 @@ impl Gate {
             parties,
             deadlines,
             message_timeout,
+            calls: limits.calls,
             places,
             awaited,
             watches,
@@ -119,6 +125,18 @@ impl Gate {
         match limits.grant(asked) {
             Duration::ZERO => Err(Error::new(Fault::DeadlineExceeded)),
             granted => Ok(granted),
+        }
+    }
+
+    /// Waits until no call has been under way for as long as a request may take to come in; streams
+    /// do not count, which end by themselves. What is still open then are answers that nobody takes.
+    pub async fn idle(&self) {
+        let (mut since, all) = (Instant::now(), self.0.calls as usize);
+        while since.elapsed() < self.message_timeout() + IDLE_PAUSE {
+            tokio::time::sleep(IDLE_PAUSE).await;
+            if self.0.places.available_permits() < all {
+                since = Instant::now();
+            }
         }
     }
 

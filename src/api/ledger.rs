@@ -1,6 +1,7 @@
 //! The refund ledger's service: what is recorded of refunds, for those who ask. It moves no
 //! money, and passes the same edge as the trade service.
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -27,17 +28,21 @@ use watch::Stream;
 /// The longest reply that is sent, in bytes: what gRPC clients take by default.
 const MAX_REPLY: usize = 4 << 20;
 
+/// So many lists are read at once: each is many reads, and refunds wait for the ledger, too.
+const LISTS_AT_ONCE: usize = 4;
+
 /// The three RPCs.
 #[derive(Debug)]
 pub struct LedgerQueries {
     refunds: Refunds,
     stop: CancellationToken,
+    lists: Semaphore,
 }
 
 impl LedgerQueries {
     /// Answers from the ledger of `refunds`; streams end at `stop`.
     pub fn new(refunds: Refunds, stop: CancellationToken) -> Self {
-        Self { refunds, stop }
+        Self { refunds, stop, lists: Semaphore::new(LISTS_AT_ONCE) }
     }
 
     /// The service as it is served: behind its edge, with its limits.

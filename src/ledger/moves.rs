@@ -271,7 +271,7 @@ impl Ledger {
             .bind(millis(patience.window))
             .bind(millis(patience.processing))
             .execute(&self.pool);
-        Ok(self.measure(Work::Move, call).await?.rows_affected())
+        Ok(self.measure(Work::CallPersons, call).await?.rows_affected())
     }
 
     /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.

@@ -20,6 +20,8 @@ pub enum Work {
     Read,
     /// Rows are taken that the resolver should look at.
     TakeDue,
+    /// Refunds that need a person by their age are marked.
+    CallPersons,
     /// What is in doubt is counted.
     Doubts,
     /// Old rows are emptied.
@@ -27,12 +29,13 @@ pub enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Claim,
         Self::Settle,
         Self::Move,
         Self::Read,
         Self::TakeDue,
+        Self::CallPersons,
         Self::Doubts,
         Self::Purge,
     ];
@@ -44,6 +47,7 @@ impl Work {
             Self::Move => "move",
             Self::Read => "read",
             Self::TakeDue => "take_due",
+            Self::CallPersons => "call_persons",
             Self::Doubts => "doubts",
             Self::Purge => "purge",
         }

@@ -12,6 +12,7 @@ use tonic_health::server::HealthReporter;
 
 use super::report;
 use crate::admin::{Phase, Readiness};
+use crate::api::Gate;
 use crate::config::Shutdown;
 use crate::connections::Connections;
 use crate::deadline::Deadline;
@@ -28,14 +29,36 @@ pub(super) struct Parts {
     pub(super) stop: CancellationToken,
     /// Cuts all connections.
     pub(super) cut: CancellationToken,
+    pub(super) waits: Waits,
+    pub(super) ledger: Ledger,
+}
+
+/// What may be under way.
+pub(super) struct Waits {
+    pub(super) gate: Gate,
     pub(super) connections: Arc<Connections>,
     pub(super) refund_tasks: TaskTracker,
     pub(super) resolver: JoinHandle<()>,
-    pub(super) ledger: Ledger,
 }
 
 /// The server as a task.
 pub(super) type Served = JoinHandle<Result<(), tonic::transport::Error>>;
+
+/// How it came that all calls are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All connections are closed.
+    Served,
+    /// Some are still open, with answers or ends of streams that their callers do not take.
+    Idle,
+}
+
+async fn served_or_idle(server: &mut Served, gate: &Gate) -> Ended {
+    tokio::select! {
+        _ = server => Ended::Served,
+        () = gate.idle() => Ended::Idle,
+    }
+}
 
 /// Stops: says so, goes on serving for a while, takes no more, and waits for what is under
 /// way. Every wait is bounded.
@@ -45,16 +68,17 @@ pub(super) async fn drain(shutdown: &Shutdown, parts: Parts, mut server: Served)
     report(&parts.health, ServingStatus::NotServing).await;
     tokio::time::sleep(shutdown.delay).await;
     parts.stop.cancel();
-    parts.refund_tasks.close();
+    parts.waits.refund_tasks.close();
     let deadline = Deadline::after(shutdown.drain);
-    let served = deadline.bound(&mut server).await.is_some();
-    let refunds = deadline.bound(parts.refund_tasks.wait()).await.is_some();
+    let served = deadline.bound(served_or_idle(&mut server, &parts.waits.gate)).await;
+    let (answered, served) = (served.is_some(), served == Some(Ended::Served));
+    let refunds = deadline.bound(parts.waits.refund_tasks.wait()).await.is_some();
     // It stops between two steps. What is left in doubt is the next process's.
-    let _ = deadline.bound(parts.resolver).await;
-    if !(served && refunds) {
+    let _ = deadline.bound(parts.waits.resolver).await;
+    if !(answered && refunds) {
         tracing::warn!(
-            connections = parts.connections.open(),
-            refunds = parts.refund_tasks.len(),
+            connections = parts.waits.connections.open(),
+            refunds = parts.waits.refund_tasks.len(),
             "not all was finished in time"
         );
     }
@@ -69,5 +93,5 @@ pub(super) async fn drain(shutdown: &Shutdown, parts: Parts, mut server: Served)
         // Else one may still find something out, and record it, before the process ends.
         let _ = last.bound(parts.ledger.close()).await;
     }
-    tracing::info!(all_answered = served, all_refunds_finished = refunds, "stopped");
+    tracing::info!(all_answered = answered, all_refunds_finished = refunds, "stopped");
 }

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
-use sunmi_trade::ledger::{FeedPlace, Ledger, State};
+use sunmi_trade::ledger::{FeedPlace, Ledger, Patience, State};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, Kind, bring, claim, move_to, on, on_every_ledger, refund};
 use crate::server::GUARD;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 on_every_ledger! {
+    what_needs_a_person_by_its_age_is_told_once
     a_refund_is_told_again_after_each_change_and_looks_are_none
     from_the_end_on_only_new_changes_are_told
     writers_in_two_processes_leave_nothing_out
@@ -63,6 +66,31 @@ async fn a_refund_is_told_again_after_each_change_and_looks_are_none(bench: &Ben
     // From the beginning, each is told once, by its last change.
     let all = told(&[("R2", State::Settled), ("R1", State::InDoubt)]);
     assert_eq!(read_all(&ledger, &mut FeedPlace::default(), 2).await, all);
+}
+
+async fn what_needs_a_person_by_its_age_is_told_once(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let patience = Patience { window: HOUR, processing: HOUR };
+    for (number, state) in [
+        ("claimed", State::Claimed),
+        ("doubt", State::InDoubt),
+        ("processing", State::Processing),
+        ("settled", State::Settled),
+    ] {
+        bring(&ledger, &refund(number), state).await;
+    }
+    let mut place = FeedPlace::default();
+    assert_eq!(read_all(&ledger, &mut place, 4).await.len(), 4);
+    bench.pass(HOUR - Duration::from_secs(1));
+    assert_eq!(ledger.call_persons(patience).await.unwrap(), 0);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(ledger.call_persons(patience).await.unwrap(), 1);
+    assert_eq!(read_all(&ledger, &mut place, 1).await, told(&[("processing", State::Processing)]));
+    bench.pass(2 * HOUR);
+    assert_eq!(ledger.call_persons(patience).await.unwrap(), 1);
+    assert_eq!(read_all(&ledger, &mut place, 1).await, told(&[("doubt", State::InDoubt)]));
+    assert_eq!(ledger.call_persons(patience).await.unwrap(), 0);
+    assert_eq!(read(&ledger, &mut place).await, []);
 }
 
 async fn from_the_end_on_only_new_changes_are_told(bench: &Bench) {
@@ -139,6 +167,7 @@ async fn what_is_committed_late_is_not_passed_over() {
         sqlx::query(write).execute(&mut *tx).await.unwrap();
         move_to(&ledger, &early.key, 1, State::Settled).await;
         let mut seen = read(&ledger, &mut place).await;
+        assert!(ledger.feed_is_held_up().await.unwrap());
         tx.commit().await.unwrap();
         seen.extend(read_all(&ledger, &mut place, 2).await);
         seen.sort_by(|one, other| one.0.cmp(&other.0));
@@ -169,6 +198,12 @@ async fn a_restored_ledger_begins_its_feed_anew() {
         // And only then.
         let id = reopened.feed().await.unwrap().id;
         assert_eq!(bench.ledger().await.feed().await.unwrap().id, id);
+        // Nor do numbers mean anything that another database gave, whatever they are.
+        let elsewhere = "UPDATE ledger_facts SET value = '1/2/3' WHERE name = 'feed of'";
+        sqlx::query(elsewhere).execute(&mut other).await.unwrap();
+        let moved = bench.ledger().await;
+        assert_ne!(moved.feed().await.unwrap().id, id);
+        assert_eq!(read_all(&moved, &mut FeedPlace::default(), 1).await, all);
     })
     .await;
 }

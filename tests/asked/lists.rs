@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use prost::Message;
 use sunmi_trade::api::pb;
 use sunmi_trade::ledger::{Ledger, State};
-use sunmi_trade::trade::Refund;
+use sunmi_trade::trade::{Note, Refund};
 use tonic::Code;
 
 use crate::server::settle;
-use crate::world::{Client, World, client, own, put};
+use crate::world::{Client, World, client, key, own, put};
 
 async fn page(
     client: &mut Client,
@@ -78,12 +79,39 @@ async fn a_page_is_as_long_as_asked_for_and_bounded() {
     }
 }
 
+/// Answers that a caller does not take are kept in memory.
+#[tokio::test]
+async fn a_page_ends_where_it_becomes_large() {
+    let world = World::new().await;
+    let ledger = world.ledger().await;
+    let note = Note { operator: None, reason: Some("坏".repeat(500)) };
+    for number in 0..100 {
+        let large = Refund { note: note.clone(), ..own(&format!("R{number}")) };
+        put(&ledger, &large, State::Settled).await;
+    }
+    let server = world.serve().await;
+    let mut client = client(&server).await;
+    let (mut request, mut sizes) = (pb::ListRefundsRequest::default(), Vec::new());
+    request.page_size = 500;
+    loop {
+        let page = settle(client.list_refunds(request.clone())).await.unwrap();
+        assert!(page.encoded_len() < 80 << 10, "{}", page.encoded_len());
+        sizes.push(page.refunds.len());
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    assert!(sizes.len() > 2 && sizes.iter().sum::<usize>() == 100, "{sizes:?}");
+}
+
 #[tokio::test]
 async fn a_filter_finds_what_fits_all_of_it() {
     let world = World::new().await;
     let ledger = world.ledger().await;
     fill(&ledger, 6).await;
     put(&ledger, &Refund { caller: Some("till".into()), ..own("T1") }, State::Processing).await;
+    ledger.dispute(&key("R5"), "a contradiction").await.unwrap();
     let server = world.serve().await;
     let mut client = client(&server).await;
     let all = pb::ListRefundsRequest::default;
@@ -98,6 +126,7 @@ async fn a_filter_finds_what_fits_all_of_it() {
         (pb::ListRefundsRequest { original: "P-R4".to_owned(), ..all() }, &["R4"]),
         (pb::ListRefundsRequest { caller: "till".to_owned(), ..all() }, &["T1"]),
         (pb::ListRefundsRequest { needs_person: true, ..all() }, &[]),
+        (pb::ListRefundsRequest { disputed: true, ..all() }, &["R5"]),
         (pb::ListRefundsRequest { business_id: "none".to_owned(), ..all() }, &[]),
         (pb::ListRefundsRequest { app_id: "other".to_owned(), ..all() }, &[]),
         (

@@ -88,9 +88,13 @@ async fn told(server: &Server, caller: &str) -> Result<[Vec<String>; 3], Failure
     listed.sort();
     let mut stream = settle(client.watch_refunds(pb::WatchRefundsRequest::default())).await?;
     let mut watched = Vec::new();
-    while let Some(refund) =
-        tokio::time::timeout(GUARD, stream.message()).await.unwrap().unwrap().unwrap().refund
-    {
+    loop {
+        let message =
+            tokio::time::timeout(GUARD, stream.message()).await.unwrap().unwrap().unwrap();
+        // Nor is it told of others by the place that a cursor is of.
+        let cursor = hex::decode(&message.cursor).unwrap();
+        assert!(!String::from_utf8_lossy(&cursor).contains("app-"), "{cursor:?}");
+        let Some(refund) = message.refund else { break };
         watched.push(refund.order_id);
     }
     watched.sort();

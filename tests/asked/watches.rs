@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use sunmi_trade::api::pb;
 use sunmi_trade::ledger::State;
+use sunmi_trade::trade::{Note, Refund};
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Streaming};
 
 use crate::bench::move_to;
-use crate::server::{GUARD, settle};
+use crate::server::{GUARD, settle, with};
 use crate::world::{Client, World, client, key, own, put};
 
 type Stream = Streaming<pb::WatchRefundsResponse>;
@@ -202,7 +204,26 @@ async fn what_one_replica_changes_the_other_one_tells() {
         }
     }
     // A cursor of one is good at the other.
-    assert_eq!(cursors[0], cursors[1]);
     let mut swapped = watch(&mut client(&second).await, &cursors[0]).await;
     assert_eq!(until_quiet(&mut swapped).await.0, []);
+}
+
+/// What is left of a stream that nobody reads cannot be told: it must not keep the process.
+#[tokio::test]
+async fn a_stream_that_is_not_read_does_not_hold_the_stop() {
+    let world = World::new().await;
+    let ledger = world.ledger().await;
+    let note = Note { operator: None, reason: Some("坏".repeat(500)) };
+    for number in 0..100 {
+        let large = Refund { note: note.clone(), ..own(&format!("R{number}")) };
+        put(&ledger, &large, State::Settled).await;
+    }
+    let long = [("SUNMI_TRADE__SHUTDOWN__DRAIN", "10m"), ("SUNMI_TRADE__SHUTDOWN__GRACE", "11m")];
+    let mut server = World::serve_with(&with(world.settings(), &long)).await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+    let channel = endpoint.initial_stream_window_size(4096).connect().await.unwrap();
+    let mut unread = watch(&mut Client::new(channel), "").await;
+    assert!(next(&mut unread).await.unwrap().refund.is_some());
+    server.stop();
+    server.stopped().await;
 }

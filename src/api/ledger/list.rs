@@ -7,7 +7,7 @@ use super::{LedgerQueries, record, token};
 use crate::api::call::Call;
 use crate::api::convert::Reader;
 use crate::api::pb;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::ledger::{ClaimedAt, Filter, Span, State};
 use crate::refund::unread;
 
@@ -40,6 +40,8 @@ impl LedgerQueries {
         if let Some(app_id) = &filter.app_id {
             call.may_sign_as(app_id)?;
         }
+        let late = || Error::new(Fault::DeadlineExceeded);
+        let _place = call.deadline().bound(self.lists.acquire()).await.ok_or_else(late)?;
         let (mut page, mut after) = (Page::default(), asked.after);
         loop {
             let left = asked.page_size - page.refunds.len();
