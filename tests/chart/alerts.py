@@ -1,0 +1,60 @@
+"""The alerts: of metrics that there are, each with a switch, and firing when and only when they should."""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+import chart
+from chart import CHART, at, merged, one
+from combinations import PRODUCTION
+from firing import CASES, cases
+from metrics import documented, named
+
+
+def run(report):
+    report.section("Alerts")
+    source = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())["prometheusRule"]["alerts"]
+    report.check("each has its values", set(source) ^ set(values))
+    rules = rendered({})
+    report.check("all are on by default", set(source) ^ {it["alert"] for it in rules})
+    known = documented()
+    report.check("they are of metrics that there are", [f"{it['alert']}: {named(it['expr']) - known}" for it in rules if named(it["expr"]) - known])
+    report.check("they are of this release alone", [it["alert"] for it in rules if 'namespace="payments",job="shop"' not in it["expr"]])
+    switches(report, sorted(source))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rules.json"
+        file.write_text(json.dumps({"groups": [{"name": "sunmi-trade", "rules": rules}]}))
+        promtool(report, "promtool check rules", ["check", "rules", str(file)])
+        tests = Path(folder) / "tests.json"
+        tests.write_text(json.dumps(cases()))
+        promtool(report, "promtool test rules", ["test", "rules", str(tests)])
+    tried = {f"SunmiTrade{alert}" for alert, _, fires, quiet in CASES if fires and quiet}
+    report.check("each is tried", set(source) - tried)
+
+
+def rendered(change):
+    values = merged(PRODUCTION, at("prometheusRule.enabled", True), at("prometheusRule.alertLabels", {"team": "payments"}), at("prometheusRule", change))
+    return one(chart.render(values), "PrometheusRule")["spec"]["groups"][0]["rules"]
+
+
+def switches(report, names):
+    off = rendered({"alerts": {name: {"enabled": False} for name in names[1:]}})
+    report.check("each can be switched off", [] if [it["alert"] for it in off] == names[:1] else [str(off)])
+    set_ = {"threshold": 7, "for": "9m", "severity": "page", "labels": {"area": "refunds"}}
+    changed = next(it for it in rendered({"alerts": {names[0]: set_}, "runbookUrl": "https://r.example.com", "selector": 'job="other"'}) if it["alert"] == names[0])
+    expected = {
+        "expr": changed["expr"].endswith(" 7") and 'job="other"' in changed["expr"],
+        "for": changed["for"] == "9m",
+        "labels": changed["labels"] == {"severity": "page", "area": "refunds", "team": "payments"},
+        "runbook": changed["annotations"]["runbook_url"] == f"https://r.example.com#{names[0].lower()}",
+    }
+    report.check("and changed", [key for key, holds in expected.items() if not holds])
+
+
+def promtool(report, name, arguments):
+    ran = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
+    report.check(name, [] if ran.returncode == 0 else (ran.stdout + ran.stderr).splitlines())
