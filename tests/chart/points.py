@@ -1,6 +1,9 @@
 """Where users extend the chart, and the names of its objects."""
 
 import json
+import pathlib
+import shutil
+import tempfile
 
 import chart
 from chart import at, container, find, merged, one, pod
@@ -104,6 +107,19 @@ def subchart(report):
         faults = [] if container(objects)["image"].startswith("r.example.com/sunmi-trade:") else [container(objects)["image"]]
         faults += [] if pod(objects)["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}] else [pod(objects)["imagePullSecrets"]]
         report.check(f"{version}: global and enabled are allowed, and global is heard", faults)
+    with tempfile.TemporaryDirectory() as folder:
+        parent = pathlib.Path(folder)
+        shutil.copytree(chart.CHART, parent / "charts/sunmi-trade")
+        dependency = {"name": "sunmi-trade", "version": "*", "condition": "sunmi-trade.enabled"}
+        (parent / "Chart.yaml").write_text(json.dumps({"apiVersion": "v2", "name": "shop", "version": "1.0.0", "dependencies": [dependency]}))
+        for version in chart.HELMS:
+            values = {"global": {"imageRegistry": "r.example.com"}, "sunmi-trade": merged(PRODUCTION, {"enabled": True, "podSecurityContext": {"runAsUser": None}})}
+            objects = chart.render(values, version, chart=parent)
+            faults = list(faults_of_all(objects))
+            faults += [] if container(objects)["image"].startswith("r.example.com/") else [container(objects)["image"]]
+            faults += [] if pod(objects)["securityContext"].get("runAsUser") is None else ["runAsUser cannot be null"]
+            faults += chart.render(merged(values, at("sunmi-trade.enabled", False)), version, chart=parent)
+            report.check(f"{version}: is a part of another chart, and can be switched off there", faults)
 
 
 def names(report):
