@@ -27,7 +27,7 @@ use self::page::{Block, Kind, Page};
 use super::repository;
 
 /// The pages that there are in both languages, and what leads from one to the other.
-const PAGES: [Translation; 5] = [
+const PAGES: [Translation; 6] = [
     Translation::of("README.md", "README.zh-CN.md", "README.zh-CN.md", "README.md"),
     Translation::of("docs/refunds.md", "docs/zh/refunds.md", "zh/refunds.md", "../refunds.md"),
     Translation::of("docs/errors.md", "docs/zh/errors.md", "zh/errors.md", "../errors.md"),
@@ -42,6 +42,12 @@ const PAGES: [Translation; 5] = [
         "docs/zh/ledger-service.md",
         "zh/ledger-service.md",
         "../ledger-service.md",
+    ),
+    Translation::of(
+        "docs/reconciliation.md",
+        "docs/zh/reconciliation.md",
+        "zh/reconciliation.md",
+        "../reconciliation.md",
     ),
 ];
 
