@@ -329,8 +329,10 @@ fn last_words(format: Format, error: &Chain<'_>) -> String {
 fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Its terminal went away.
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut asked = async move || {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = hangup.recv() => {} }
     };
     Ok(async move {
         asked().await;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 mod commands;
 
-pub(crate) use commands::{DECISION, quoted, settle, verify};
+pub(crate) use commands::{DECISION, quoted, resolve, settle, verify};
 
 /// A text without what would steer a terminal or reorder a line, which may come from Sunmi or from
 /// a caller.
@@ -14,11 +14,12 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(written).collect()
 }
 
-/// Control characters, those that end a line, and those that set the direction of writing.
+/// Control characters, those that end a line, those that set the direction of writing, and those
+/// that nobody sees.
 fn steers(it: char) -> bool {
     it.is_control()
-        || matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(it, '\u{2066}'..='\u{2069}')
+        || matches!(it, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(it, '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A time of the ledger's, in milliseconds since 1970.
@@ -68,5 +69,6 @@ mod tests {
     fn what_would_steer_a_terminal_or_reorder_a_line_is_written_out() {
         assert_eq!(plain("退款 failed\u{1b}[2J\n\u{202e}"), r"退款 failed\u{1b}[2J\u{a}\u{202e}");
         assert_eq!(plain("\u{200f}\u{61c}\u{2066}\u{2028}"), r"\u{200f}\u{61c}\u{2066}\u{2028}");
+        assert_eq!(plain("R\u{200b}1\u{feff}"), r"R\u{200b}1\u{feff}");
     }
 }

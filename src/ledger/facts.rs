@@ -23,6 +23,13 @@ impl Ledger {
         self.fact("upstream", upstream).await
     }
 
+    /// The name of the upstream that it belongs to, if it belongs to one.
+    pub(super) async fn bound_to(&self) -> Result<Option<String>> {
+        Ok(sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = 'upstream'")
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
     /// What it is.
     pub async fn identity(&self) -> Result<Identity> {
         let made = Uuid::new_v4().to_string();

@@ -185,7 +185,10 @@ impl Ledger {
 
     async fn try_open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
         let ledger = Self::connect(location, access).await?;
-        let of = ledger.bind(upstream).await?;
+        let of = match access.serves() {
+            true => ledger.bind(upstream).await?,
+            false => ledger.bound_to().await?.unwrap_or_else(|| upstream.to_owned()),
+        };
         if of != upstream {
             return Err(LedgerError::new(format!(
                 "it belongs to the upstream {of}, not to {upstream}; give each upstream a ledger \
@@ -197,7 +200,9 @@ impl Ledger {
             // Whoever claimed them is gone: this process alone serves from the file.
             ledger.doubt_all_claimed().await?;
         }
-        ledger.mend_feed().await?;
+        if access.serves() {
+            ledger.mend_feed().await?;
+        }
         Ok(ledger)
     }
 
@@ -274,8 +279,29 @@ async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Cl
             .await
             .map_err(|error| LedgerError::new(NoLedger(error.into())))?;
     }
-    migrator(location).run(&pool).await.map_err(LedgerError::new)?;
+    let migrator = migrator(location);
+    match access {
+        Access::Serve | Access::ServeExisting => {
+            migrator.run(&pool).await.map_err(LedgerError::new)?;
+        }
+        Access::Visit => is_up_to_date(&migrator, &pool).await?,
+    }
     Ok((pool, clock))
+}
+
+/// Whoever only looks changes no table: a server of another version may be at work on them.
+async fn is_up_to_date(migrator: &Migrator, pool: &AnyPool) -> Result<()> {
+    let done: i64 = sqlx::query_scalar("SELECT CAST(COUNT(*) AS BIGINT) FROM _sqlx_migrations")
+        .fetch_one(pool)
+        .await?;
+    let wanted = migrator.iter().count();
+    if usize::try_from(done) == Ok(wanted) {
+        return Ok(());
+    }
+    Err(LedgerError::new(format!(
+        "its tables are of another version, {done} where this one knows {wanted}: use the sunmi-trade \
+         of its server, or start a server of this version first"
+    )))
 }
 
 fn migrator(location: &Location) -> Migrator {

@@ -23,6 +23,11 @@ pub(crate) fn verify(row: &Row, number: Option<&str>) -> String {
     of_one("verify", row, number, "")
 }
 
+/// How Sunmi is asked once more what became of this refund.
+pub(crate) fn resolve(row: &Row, number: Option<&str>) -> String {
+    of_one("resolve", row, number, "")
+}
+
 fn of_one(what: &str, row: &Row, number: Option<&str>, more: &str) -> String {
     let app_id = quoted(row.key.app_id.as_str());
     let number = number.map_or(Cow::Borrowed(NUMBER), quoted);

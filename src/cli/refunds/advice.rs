@@ -4,15 +4,16 @@ use super::words::{span, time};
 use crate::ledger::{Row, State};
 use crate::refund::Rules;
 use crate::trade::TradeState;
-use crate::words::{DECISION, quoted, settle};
+use crate::words::{DECISION, resolve, settle, verify};
 
 /// In one or two sentences.
 pub(super) fn next(row: &Row, rules: &Rules) -> String {
-    let number = quoted(row.key.order_id.as_str());
+    let number = Some(row.key.order_id.as_str());
+    let verify = verify(row, number);
     if row.disputed.is_some() {
         return format!(
             "Sunmi contradicts what is recorded: find out from Sunmi, or from the payment \
-             platform's statement, what became of the money. `sunmi-trade refunds verify {number}` \
+             platform's statement, what became of the money. `{verify}` \
              asks Sunmi again."
         );
     }
@@ -22,8 +23,9 @@ pub(super) fn next(row: &Row, rules: &Rules) -> String {
             span(row.lease_until.saturating_sub(row.now))
         ),
         State::Claimed => format!(
-            "Nobody works on it any more: `sunmi-trade refunds resolve {number}` looks what became \
-             of it, and so does a server, once one serves from this ledger."
+            "Nobody works on it any more: `{}` looks what became \
+             of it, and so does a server, once one serves from this ledger.",
+            resolve(row, number)
         ),
         State::InDoubt => in_doubt(row, rules),
         State::Processing => processing(row, rules),
@@ -33,7 +35,7 @@ pub(super) fn next(row: &Row, rules: &Rules) -> String {
                 .to_owned()
         }
         State::Settled => format!(
-            "Nothing is left to do: the money was refunded. `sunmi-trade refunds verify {number}` \
+            "Nothing is left to do: the money was refunded. `{verify}` \
              asks Sunmi whether that still stands."
         ),
         State::NotApplied if row.told => {

@@ -131,6 +131,7 @@ pub(super) async fn run(
     comparison.of_period(&mut ledger, app_id.as_ref()).await?;
     comparison.by_number(&mut ledger, app_id.as_ref()).await?;
     comparison.by_platform(&mut ledger, app_id.as_ref()).await?;
+    comparison.by_numbers_to_settle(&mut ledger, app_id.as_ref()).await?;
     comparison.finish()?;
     let differs = report.finish(span)?;
     Ok(ExitCode::from(if differs { DIFFERS } else { 0 }))

@@ -239,6 +239,29 @@ async fn a_number_of_two_app_ids_is_told_apart_by_a_column_or_an_option() {
     assert!(told.contains(&found("ambiguous", &[2], "R1")), "{told:?}");
 }
 
+/// What a printed command records cannot be taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_is_printed_for_a_line_that_may_be_another_refund() {
+    let books = Books::new("may_be_another").await;
+    let long_ago = at("2026-10-01T12:00:00+08:00");
+    let other = Entry { app_id: "other", ..in_state("R1", noon(), "in_doubt") };
+    let numbered = Entry { answer: Some(("PL-1", noon() / 1000)), ..succeeded("R3", long_ago) };
+    let all = [succeeded("R1", long_ago), other, in_state("R2", noon(), "in_doubt"), numbered];
+    books.put(all).await;
+    let ran = reconcile(&books, "R1,,,100\nR2,PL-1,,100\n", &[]);
+    assert_eq!(ran.status, Some(3));
+    assert!(!ran.stdout.contains("refunds settle"), "{ran:?}");
+    let (told, _) = findings(&books, "R1,,,100\nR2,PL-1,,100\n", &[]);
+    for expected in [found("ambiguous", &[2], "R1"), found("ambiguous", &[3], "R2")] {
+        assert!(told.contains(&expected), "{told:?}");
+    }
+    // With a word on whose it is, or without the other's number, it can be no other.
+    for lines in ["R1,,other,100\n", "R2,,,100\n"] {
+        let ran = reconcile(&books, lines, &["--column-app-id", "app"]);
+        assert!(ran.stdout.contains("refunds settle"), "{ran:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_that_are_printed_do_what_they_say_whatever_the_number_is() {
     let books = Books::new("commands").await;

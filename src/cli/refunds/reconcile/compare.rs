@@ -1,6 +1,6 @@
 //! Finds which refund of the ledger each line of a statement is, and the other way round.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::judge::{Finding, Judge, Kind, Ours};
 use super::lines::{At, Lines};
@@ -23,12 +23,26 @@ pub(super) struct Comparison<'a, 'r> {
     without: Vec<Finding<'static>>,
     /// The refunds that lines were found for by the platform's numbers, late.
     late: HashSet<Key>,
+    /// What would come with a command that settles a refund, by its line: told once it is known that
+    /// the line can be no other refund. What such a command records cannot be taken back.
+    to_settle: BTreeMap<At, (Key, Finding<'a>)>,
+    /// Other refunds that those lines may be.
+    others: HashMap<At, Key>,
 }
 
 impl<'a, 'r> Comparison<'a, 'r> {
     pub(super) fn new(lines: &'a Lines, judge: &'a Judge<'a>, report: &'r mut Report<'a>) -> Self {
         let found = vec![None; lines.len()];
-        Self { lines, judge, report, found, without: Vec::new(), late: HashSet::new() }
+        Self {
+            lines,
+            judge,
+            report,
+            found,
+            without: Vec::new(),
+            late: HashSet::new(),
+            to_settle: BTreeMap::new(),
+            others: HashMap::new(),
+        }
     }
 
     /// Goes through the refunds that may have been made in the period: claimed before its end,
@@ -100,7 +114,8 @@ impl<'a, 'r> Comparison<'a, 'r> {
     ) -> Result<(), BoxError> {
         let lines = self.lines;
         let has_number = |at: At| lines.get(at).is_some_and(|line| line.platform_id.is_some());
-        if !(0..lines.len()).any(|at| !self.is_found(at) && has_number(at)) {
+        let is_wanted = |at: At| !self.is_found(at) || self.to_settle.contains_key(&at);
+        if !(0..lines.len()).any(|at| is_wanted(at) && has_number(at)) {
             return Ok(());
         }
         let filter = Filter { app_id: app_id.cloned(), ..Filter::default() };
@@ -108,6 +123,7 @@ impl<'a, 'r> Comparison<'a, 'r> {
         pages::each(ledger, &filter, i64::MAX, |row| {
             progress.advance(1);
             let of_platform: Vec<At> = lines.of_platform(&row).collect();
+            of_platform.iter().for_each(|at| self.may_also_be(*at, &row.key));
             if !of_platform.iter().any(|at| self.is_left_for(*at, &row.key)) {
                 return Ok(());
             }
@@ -121,8 +137,41 @@ impl<'a, 'r> Comparison<'a, 'r> {
         .await
     }
 
-    /// Tells what was found of one side alone.
+    /// Looks for other refunds under the numbers of lines that would settle one.
+    pub(super) async fn by_numbers_to_settle(
+        &mut self,
+        ledger: &mut Snapshot,
+        app_id: Option<&Identifier>,
+    ) -> Result<(), BoxError> {
+        let lines = self.lines;
+        for at in self.to_settle.keys().copied().collect::<Vec<_>>() {
+            let number = lines.get(at).and_then(|line| line.order_id.as_deref());
+            let Some(number) = number else { continue };
+            let mut rows = ledger.of_number(number).await?;
+            rows.retain(|row| app_id.is_none_or(|id| row.key.app_id == *id));
+            for row in rows.iter().filter(|row| lines.of_order(row).any(|it| it == at)) {
+                self.may_also_be(at, &row.key);
+            }
+        }
+        Ok(())
+    }
+
+    fn may_also_be(&mut self, at: At, key: &Key) {
+        if self.to_settle.get(&at).is_some_and(|(of, _)| of != key) {
+            self.others.insert(at, key.clone());
+        }
+    }
+
+    /// Tells what was found of one side alone, and what is to be settled.
     pub(super) fn finish(self) -> Result<(), BoxError> {
+        for (at, (_, finding)) in self.to_settle {
+            match self.others.get(&at) {
+                None => self.report.tell(&finding)?,
+                Some(other) => self.report.tell(&ambiguous(finding.lines, finding.ours, other))?,
+            }
+        }
+        let found: Vec<bool> = self.found.iter().map(Option::is_some).collect();
+        let is_found = |at: At| found.get(at).is_some_and(|found| *found);
         for finding in &self.without {
             let is_late = finding.ours.as_ref().is_some_and(|it| self.late.contains(&it.key));
             if !is_late {
@@ -131,7 +180,7 @@ impl<'a, 'r> Comparison<'a, 'r> {
         }
         let lines = self.lines;
         let name = |at: At| lines.get(at).map(|it| (&it.app_id, &it.order_id, &it.platform_id));
-        let mut left: Vec<At> = (0..lines.len()).filter(|at| !self.is_found(*at)).collect();
+        let mut left: Vec<At> = (0..lines.len()).filter(|at| !is_found(*at)).collect();
         left.sort_by_key(|at| {
             name(*at).map(|(app_id, order_id, platform_id)| {
                 // The platform's number tells apart only what has no own one.
@@ -161,25 +210,34 @@ impl<'a, 'r> Comparison<'a, 'r> {
             let Some(found) = self.found.get_mut(*at) else { continue };
             match found {
                 Some(other) if *other != row.key => {
-                    self.report.tell(&ambiguous(row, line, other))?;
+                    self.report.tell(&ambiguous(vec![line], Some(Ours::from(row)), other))?;
+                    self.may_also_be(*at, &row.key);
                 }
-                Some(_) => own.push(line),
+                Some(_) => own.push((*at, line)),
                 None => {
                     *found = Some(row.key.clone());
-                    own.push(line);
+                    own.push((*at, line));
                 }
             }
         }
         match own.as_slice() {
             [] => Ok(()),
-            [line] => match self.judge.one(row, line) {
+            [(at, line)] => match self.judge.one(row, line) {
                 None => {
                     self.report.equal();
                     Ok(())
                 }
+                Some(finding) if finding.command.is_some() => {
+                    self.to_settle.insert(*at, (row.key.clone(), finding));
+                    Ok(())
+                }
                 Some(finding) => self.report.tell(&finding),
             },
-            _ => self.report.tell(&self.judge.several(Some(row), own)),
+            _ => {
+                own.iter().for_each(|(at, _)| drop(self.to_settle.remove(at)));
+                let own = own.into_iter().map(|(_, line)| line).collect();
+                self.report.tell(&self.judge.several(Some(row), own))
+            }
         }
     }
 
@@ -209,16 +267,16 @@ fn alone(lines: Vec<&Line>) -> Finding<'_> {
     }
 }
 
-fn ambiguous<'a>(row: &Row, line: &'a Line, other: &Key) -> Finding<'a> {
+fn ambiguous<'a>(lines: Vec<&'a Line>, ours: Option<Ours>, other: &Key) -> Finding<'a> {
     Finding {
         kind: Kind::Ambiguous,
-        lines: vec![line],
-        ours: Some(Ours::from(row)),
-        why: format!(
-            "it may also be {} of {}, which it was compared with already",
-            other.order_id, other.app_id
+        lines,
+        ours,
+        why: format!("it may also be {} of {}", other.order_id, other.app_id),
+        next: Some(
+            "find out which of the two it is; the column with the app_id, or --app-id, may tell"
+                .to_owned(),
         ),
-        next: Some("name the column with the app_id, or --app-id".to_owned()),
         command: None,
     }
 }

@@ -7,7 +7,7 @@ use crate::cli::refunds::{Place, advice, settle};
 use crate::ledger::{Key, Row, Span, State};
 use crate::refund::Rules;
 use crate::trade::TradeState;
-use crate::words::quoted;
+use crate::words::{quoted, verify};
 
 /// What refunds and lines are judged by.
 pub(super) struct Judge<'a> {
@@ -90,7 +90,6 @@ impl Judge<'_> {
             next,
             command,
         };
-        let number = quoted(row.key.order_id.as_str());
         let why = |state: &str| match &differs {
             None => state.to_owned(),
             Some(differs) => format!("{state}; {differs}"),
@@ -98,7 +97,8 @@ impl Judge<'_> {
         match row.state {
             State::Settled if row.has_succeeded() => differs.map(|why| finding(why, None, None)),
             State::Settled => {
-                let next = format!("ask Sunmi again: sunmi-trade refunds verify {number}");
+                let next =
+                    format!("ask Sunmi again: {}", verify(row, Some(row.key.order_id.as_str())));
                 Some(finding(why("the ledger has it as failed"), Some(next), None))
             }
             State::NotApplied => {
@@ -171,8 +171,7 @@ impl Judge<'_> {
     }
 
     fn where_else(&self, row: &Row) -> String {
-        let number = quoted(row.key.order_id.as_str());
-        let verify = format!("ask Sunmi again: sunmi-trade refunds verify {number}");
+        let verify = format!("ask Sunmi again: {}", verify(row, Some(row.key.order_id.as_str())));
         let Span { since, until } = self.span;
         let booked = self.booked(row);
         let is_near = |edge: i64| booked.abs_diff(edge) <= self.margin().unsigned_abs();

@@ -10,6 +10,7 @@ use super::decode::Decoded;
 use super::{Reconcile, amount};
 use crate::cli::refunds::progress::Progress;
 use crate::error::BoxError;
+use crate::words::plain;
 
 /// What a statement says.
 pub(super) struct Statement {
@@ -241,7 +242,7 @@ fn find(name: &str, header: &StringRecord) -> Result<Column, String> {
     let mut found = header.iter().enumerate().filter(|(_, cell)| clean(cell) == name.trim());
     let names = || header.iter().map(clean).collect::<Vec<_>>().join(", ");
     match (found.next(), found.next()) {
-        (None, _) => Err(format!("has no column {name}; it has: {}", names())),
+        (None, _) => Err(plain(&format!("has no column {name}; it has: {}", names()))),
         (Some((place, _)), None) => Ok((place, name.trim().to_owned())),
         (Some(_), Some(_)) => Err(format!("has more than one column {name}: {}", names())),
     }
