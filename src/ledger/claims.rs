@@ -100,8 +100,8 @@ impl Ledger {
         if row.is_none() != (request.looked.epoch == 0) {
             return Ok(Claim::Changed);
         }
-        if row.is_none() && !request.refund.app_id_named && self.is_elsewhere(&mut tx, &key).await?
-        {
+        let (refund, is_bound) = (request.refund, row.is_some());
+        if !refund.app_id_named && self.is_elsewhere(&mut tx, refund, is_bound).await? {
             return Ok(Claim::Changed);
         }
         let then = complete(request, &rows, &payment);
@@ -169,11 +169,22 @@ impl Ledger {
     }
 
     /// Whether the number stands for a refund under another `app_id`, of which no caller was told
-    /// that it was not applied.
-    async fn is_elsewhere(&self, tx: &mut Transaction<'static, Any>, key: &Key) -> Result<bool> {
-        let rows = self.of_number_by(&mut **tx, key.order_id.as_str()).await?;
-        let others = rows.iter().filter(|row| row.key != *key);
-        Ok(others.into_iter().any(|row| row.state != State::NotApplied || !row.told))
+    /// that it was not applied. Where the number `is_bound` to this content under the refund's own,
+    /// others may have it for other content.
+    async fn is_elsewhere(
+        &self,
+        tx: &mut Transaction<'static, Any>,
+        refund: &Refund,
+        is_bound: bool,
+    ) -> Result<bool> {
+        let rows = self.of_number_by(&mut **tx, refund.order_id.as_str()).await?;
+        let own = Key::of(refund);
+        let is_other = |row: &Row| match row.compare(refund) {
+            Content::Differs(_) => is_bound,
+            Content::Same | Content::Forgotten => false,
+        };
+        let mut others = rows.iter().filter(|row| row.key != own && !is_other(row));
+        Ok(others.any(|row| row.state != State::NotApplied || !row.told))
     }
 
     /// Writes the claim, if nobody else did.

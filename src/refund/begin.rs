@@ -61,7 +61,10 @@ impl Refunds {
             && row.state == State::NotApplied
             && !row.told
         {
-            self.recall(&refund, &begun).await?;
+            let row = match self.recall(&refund, &begun).await? {
+                Recalled::Known(row) => *row,
+                Recalled::Free(_) => row,
+            };
             return self.follow(row, Sender::Another, (deadline, &begun)).await;
         }
         let mut names = PaymentNames::default();

@@ -28,6 +28,10 @@ impl Refunds {
                     None => return Ok(Recalled::Free(None)),
                     Some(row) => row,
                 },
+                // Once it was not applied, it may have been sent under another app_id since.
+                Some(row) if !refund.app_id_named && was_not_applied(&row, refund) => {
+                    self.elsewhere(refund).await?.unwrap_or(row)
+                }
                 Some(row) => row,
             };
             match row.compare(refund) {
@@ -50,20 +54,29 @@ impl Refunds {
 
     /// The row of this number under another `app_id`, for a refund that names none: a server
     /// whose only credential was exchanged must not send it again. One that a caller was told
-    /// not to have been applied is in nobody's way.
+    /// not to have been applied is in nobody's way; nor is one of other content, where the number
+    /// stands for this content under the refund's own `app_id`.
     async fn elsewhere(&self, refund: &Refund) -> Result<Option<Row>, Error> {
+        let own = Key::of(refund);
         let rows = self.ledger.of_number(refund.order_id.as_str()).await.map_err(unavailable)?;
+        let is_bound = rows.iter().any(|row| row.key == own);
         let mut differs = false;
-        for row in rows {
+        for row in rows.into_iter().filter(|row| row.key != own) {
             match row.compare(refund) {
                 Content::Same if row.state == State::NotApplied && row.told => {}
                 Content::Same => return Ok(Some(row)),
+                Content::Differs(_) if is_bound => {}
                 Content::Differs(_) | Content::Forgotten => differs = true,
             }
         }
         let rule = "was another when this order_id was used for a refund with other content";
         if differs { Err(reused_as(vec!["app_id"], rule)) } else { Ok(None) }
     }
+}
+
+/// Whether this row is of this refund, which moved no money under it.
+fn was_not_applied(row: &Row, refund: &Refund) -> bool {
+    row.state == State::NotApplied && row.compare(refund) == Content::Same
 }
 
 fn forgotten() -> Error {

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use sunmi_trade::ledger::{Claim, Content, Key, State};
-use sunmi_trade::trade::{OrderRef, Refund};
+use sunmi_trade::trade::{OrderRef, Refund, TradeState};
 
 use crate::bench::{
-    Bench, STATES, ask, because, bring, claim, claim_after, id, looked, on_every_ledger, refund,
-    row, written,
+    Bench, STATES, answer, ask, because, bring, claim, claim_after, id, looked, on_every_ledger,
+    refund, row, written,
 };
 
 on_every_ledger! {
     other_content_is_named_field_by_field
     a_number_is_bound_in_every_state
     what_is_no_content_may_differ
+    what_was_not_applied_here_and_sent_elsewhere_since_is_not_claimed_anew
     an_emptied_row_tells_other_content_by_its_hash
     a_repeat_of_an_emptied_refusal_is_claimed_with_its_content_alone
 }
@@ -87,6 +88,26 @@ async fn what_is_no_content_may_differ(bench: &Bench) {
         ..asked
     };
     assert!(matches!(ask(&ledger, &again).await, Claim::Known(_)));
+}
+
+async fn what_was_not_applied_here_and_sent_elsewhere_since_is_not_claimed_anew(bench: &Bench) {
+    let ledger = bench.ledger().await;
+    let asked = Refund { app_id_named: false, ..refund("R1") };
+    bring(&ledger, &asked, State::NotApplied).await;
+    // Of other content it is another's, who named its app_id.
+    let other = Refund { app_id: id("app-3"), amount: 1, ..refund("R1") };
+    bring(&ledger, &other, State::Settled).await;
+    let elsewhere = Refund { app_id: id("app-2"), ..refund("R1") };
+    let before = looked(&ledger, &asked).await;
+    bring(&ledger, &elsewhere, State::NotApplied).await;
+    let then = looked(&ledger, &elsewhere).await;
+    assert!(matches!(claim_after(&ledger, &elsewhere, &then).await, Claim::Fresh(..)));
+    assert!(matches!(claim_after(&ledger, &asked, &before).await, Claim::Changed));
+    ledger.settle(&Key::of(&elsewhere), &answer(&elsewhere, TradeState::Succeeded)).await.unwrap();
+    assert!(matches!(claim_after(&ledger, &asked, &before).await, Claim::Changed));
+    // Whoever names its app_id means that one.
+    let named = Refund { app_id_named: true, ..asked };
+    assert!(matches!(claim_after(&ledger, &named, &before).await, Claim::Fresh(..)));
 }
 
 async fn an_emptied_row_tells_other_content_by_its_hash(bench: &Bench) {

@@ -71,6 +71,21 @@ async fn a_refund_under_way_is_signed_with_the_key_that_it_began_with() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_exchanged_and_set_back_sends_no_refund_a_second_time() {
+    let world = World::new(|_| credential("app-1", "one")).await;
+    world.upstream.always(QUERY, calls::not_found());
+    world.upstream.next(REFUND, calls::code("E23", "refused")).always(REFUND, calls::refunded());
+    let refund = async || settle(world.server.client().await.refund(refund(""))).await;
+    let refused = refund().await.unwrap_err();
+    assert_eq!(refused.outcome.as_deref(), Some("NOT_APPLIED"), "{refused:?}");
+    world.says(credential("app-2", "two")).await;
+    assert!(!refund().await.unwrap().replayed);
+    world.says(credential("app-1", "one")).await;
+    assert!(refund().await.unwrap().replayed);
+    assert_eq!(world.upstream.sends(), 2);
+}
+
+#[tokio::test]
 async fn key_files_are_watched_from_when_they_are_named_until_they_are_not() {
     let files_of = |files: &Files, names: &[&str]| -> String {
         let table = |name: &&str| {
