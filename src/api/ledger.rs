@@ -63,11 +63,16 @@ impl LedgerQueries {
         if let Some(app_id) = &wanted.app_id {
             call.may_sign_as(app_id)?;
         }
-        let row = self.find(wanted.app_id.as_ref(), &wanted.order_id, &call.sight()).await?;
+        let sight = call.sight();
+        let row = self.find(wanted.app_id.as_ref(), &wanted.order_id, &sight).await?;
         let asked = match wanted.ask_sunmi {
             true => self.refunds.ask(&row.key, call.deadline()).await?,
             false => Asked { row, asked: false, unresolved: None },
         };
+        // Another caller may have claimed it anew while Sunmi was asked.
+        if !sight.sees(&asked.row) {
+            return Err(Error::new(Fault::RefundNotFound));
+        }
         Ok(pb::GetRefundResponse {
             refund: Some(record::of(&asked.row, &self.refunds)),
             sunmi_asked: asked.asked,

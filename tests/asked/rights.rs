@@ -5,7 +5,7 @@ use std::path::Path;
 use sunmi_trade::api::pb;
 use sunmi_trade::api::pb::refund_ledger_service_client::RefundLedgerServiceClient;
 use sunmi_trade::config::Sources;
-use sunmi_trade::ledger::State;
+use sunmi_trade::ledger::{Doubt, Looked, Row, State};
 use sunmi_trade::trade::Refund;
 use tonic::Code::{NotFound, PermissionDenied, ResourceExhausted, Unauthenticated};
 use tonic::service::Interceptor;
@@ -13,11 +13,12 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use crate::bench::id;
+use crate::bench::{claim_after, id};
 use crate::failure::Failure;
 use crate::scratch::Scratch;
 use crate::server::{GUARD, Server, settle};
-use crate::world::{World, get, own, put};
+use crate::upstream::{QUERY, held};
+use crate::world::{World, ask, get, not_found, own, put};
 
 /// The callers, each with a token of its name: what they may do.
 const CALLERS: [(&str, &str); 4] = [
@@ -123,6 +124,28 @@ async fn each_sees_the_refunds_of_its_app_ids_and_of_its_own_if_so_bound() {
     assert_eq!(denied.verdict(), (PermissionDenied, "CALLER_NOT_ALLOWED", ""));
     let unknown = told(&server, "nobody").await.unwrap_err();
     assert_eq!(unknown.verdict(), (Unauthenticated, "CALLER_UNAUTHENTICATED", ""));
+}
+
+#[tokio::test]
+async fn a_refund_that_another_claims_anew_while_sunmi_is_asked_is_not_told() {
+    let (world, scratch) = (World::new().await, Scratch::new());
+    let ledger = world.ledger().await;
+    let of_till = Refund { caller: Some("till".into()), ..own("R1") };
+    let Row { key, epoch, .. } = put(&ledger, &of_till, State::InDoubt).await;
+    let server = Server::start(&guarded(&world, scratch.path())).await;
+    let (answer, release) = held(&not_found());
+    world.upstream.had("R1").next(QUERY, answer).always(QUERY, not_found());
+    let mut client = client(&server, "till").await;
+    let asked = tokio::spawn(async move { settle(client.get_refund(ask("R1"))).await });
+    world.upstream.has_seen(1).await;
+    let doubt = Doubt { why: "a test".to_owned(), ..Doubt::default() };
+    assert!(ledger.refuse(&key, epoch, &doubt, true).await.unwrap());
+    let change = ledger.row(&key).await.unwrap().change;
+    let looked = Looked { epoch, rows: vec![(key, change)], ..Looked::default() };
+    claim_after(&ledger, &Refund { caller: Some("all".into()), ..own("R1") }, &looked).await;
+    release.send(()).unwrap();
+    let failure = asked.await.unwrap().unwrap_err();
+    assert_eq!(failure.verdict(), (NotFound, "REFUND_NOT_FOUND", ""));
 }
 
 #[tokio::test]
