@@ -100,3 +100,12 @@ fn what_is_no_part_of_the_content_changes_nothing() {
     };
     assert_eq!(other.content_hash(), refund().content_hash());
 }
+
+#[test]
+fn what_was_found_before_its_send_is_told_though_the_clock_was_read_twice() {
+    let found = Row { state: State::InDoubt, person: true, claimed_at: 8, ..Row::example() };
+    for (lease_until, before) in [(7, true), (8, true), (9, true), (65_008, false)] {
+        let row = Row { lease_until, ..found.clone() };
+        assert_eq!(row.was_found_before_send(), before, "{lease_until}");
+    }
+}
