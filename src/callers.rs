@@ -65,6 +65,8 @@ pub struct Callers {
     /// Those of each, in the order of all. They are replaced as a whole, while calls are
     /// served: a token that moves to another caller is never nobody's.
     tokens: Arc<ArcSwap<Vec<Tokens>>>,
+    /// Callers that are gone while calls of theirs are under way, which count if they come back.
+    gone: Vec<(Identifier, Bound)>,
 }
 
 /// A caller, and what it may do.
@@ -97,19 +99,26 @@ impl Callers {
     pub fn new(all: Vec<(Caller, Tokens)>) -> Self {
         let (all, tokens): (Vec<_>, Vec<_>) =
             all.into_iter().map(|(caller, tokens)| (Arc::new(caller), tokens)).unzip();
-        Self { all: all.into(), tokens: Arc::new(ArcSwap::from_pointee(tokens)) }
+        let tokens = Arc::new(ArcSwap::from_pointee(tokens));
+        Self { all: all.into(), tokens, gone: Vec::new() }
     }
 
     /// These, in which the calls count that are under way of callers of the same names.
     #[must_use]
     fn after(&self, before: &Self) -> Self {
-        let goes_on = |caller: &Arc<Caller>| {
-            let same = before.iter().find(|it| it.name == caller.name);
-            let calls =
-                same.map_or_else(|| caller.calls.clone(), |it| caller.calls.after(&it.calls));
+        let bounds = before.iter().map(|caller| (caller.name.clone(), caller.calls.clone()));
+        let mut gone: Vec<_> = bounds.chain(before.gone.iter().cloned()).collect();
+        let mut goes_on = |caller: &Arc<Caller>| {
+            let same = gone.iter().position(|(name, _)| *name == caller.name);
+            let calls = match same.map(|at| gone.swap_remove(at)) {
+                Some((_, before)) => caller.calls.after(&before),
+                None => caller.calls.clone(),
+            };
             Arc::new(Caller { calls, ..Caller::clone(caller) })
         };
-        Self { all: self.iter().map(goes_on).collect(), tokens: Arc::clone(&self.tokens) }
+        let all = self.iter().map(&mut goes_on).collect();
+        gone.retain(|(_, bound)| bound.is_in_use());
+        Self { all, tokens: Arc::clone(&self.tokens), gone }
     }
 
     /// All files as one, so that a token can move from one to another, and two can be swapped.

@@ -32,6 +32,11 @@ impl Bound {
         Self { most: self.most, under_way: Arc::clone(&before.under_way) }
     }
 
+    /// Whether calls are under way.
+    pub fn is_in_use(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) > 0
+    }
+
     /// A place for a call.
     ///
     /// # Errors

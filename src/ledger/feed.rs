@@ -138,8 +138,14 @@ impl Ledger {
             return Ok(());
         }
         let here: String = sqlx::query_scalar(HERE).fetch_one(&self.pool).await?;
-        let of = self.fact(FEED_OF, &here).await?;
+        self.fact(FEED_OF, &here).await?;
         let mut tx = self.pool.begin().await?;
+        // One process after the other: the second finds it done.
+        let of: String =
+            sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = $1 FOR UPDATE")
+                .bind(FEED_OF)
+                .fetch_one(&mut *tx)
+                .await?;
         let foreign = sqlx::query(FOREIGN).fetch_one(&mut *tx).await?;
         if of == here && foreign.try_get::<i64, _>(0)? == 0 {
             return Ok(());

@@ -51,8 +51,7 @@ impl Refunds {
                     continue;
                 }
             }
-            // Of one that only a person can settle, no wait brings more.
-            if deadline.left().is_zero() || row.person {
+            if deadline.left().is_zero() || self.is_left_to_a_person(&row) {
                 return self.still_unknown(&row, sender, begun).await;
             }
             let next = Deadline::after(pause).min(deadline);

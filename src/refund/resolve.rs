@@ -67,6 +67,13 @@ impl Refunds {
         row.is_past(window) && self.seen_past_lease(row) >= window
     }
 
+    /// Whether no more is to be found out of a refund that needs a person. That it needs one by the
+    /// ledger's clock alone is not enough: this process may still judge it.
+    pub(super) fn is_left_to_a_person(&self, row: &Row) -> bool {
+        let is_over = row.state == State::Processing || self.is_past_window(row);
+        row.person && (row.was_found_before_send() || is_over)
+    }
+
     /// For how long this process has seen the refund as it is, less a lease. By the ledger's clock
     /// the window begins with the lease's end; where that clock stepped ahead, the lease may have
     /// ended for it and go on for its owner. A window that is shorter than a lease, as where no
