@@ -110,8 +110,11 @@ async fn calls_under_way_keep_their_caller_and_count_in_its_bound() {
     assert_eq!(code(&world, "one").await, Some(ResourceExhausted));
     world.says(signs.clone() + &files.caller("one", &bound(2)) + &other).await;
     assert_eq!(code(&world, "one").await, None);
-    world.says(signs + &other).await;
+    world.says(signs.clone() + &other).await;
     assert_eq!(code(&world, "one").await, Some(Unauthenticated));
+    // It comes back, and what it left under way with it.
+    world.says(signs + &files.caller("one", &bound(1)) + &other).await;
+    assert_eq!(code(&world, "one").await, Some(ResourceExhausted));
     release.send(()).unwrap();
     first.await.unwrap().expect("the call that was under way");
 }
