@@ -87,7 +87,7 @@ def awkward(report, binary, folder):
     values = merged(PRODUCTION, {
         "sunmi": {"name": 'a "quoted" \\ name & <more>', "credentials": [{"appId": "app-1"}], "proxy": "http://proxy:3128"},
         "config": {"limits": {"calls": 1000000}, "tracing": {"sample_ratio": 0.000001, "endpoint": "http://c:4317"}},
-        "callers": {"list": [{"name": "till", "tokensKey": "till", "rpcs": ["Query"], "maxRefundMinor": 123456789012, "ownRefundsOnly": False}]},
+        "callers": {"list": [{"name": "till", "tokensKey": "till", "rpcs": ["Query"], "maxRefundMinor": 123456789012, "maxRefundPerDayMinor": 1234567890123, "ownRefundsOnly": False}]},
     })
     for version in chart.HELMS:
         objects = chart.render(values, version)

@@ -120,7 +120,7 @@ tls:
 {{- end }}
 {{- $callers := list }}
 {{- range .Values.callers.list }}
-{{- $caller := dict "name" .name "rpcs" .rpcs "uris" .uris "dns_names" .dnsNames "app_ids" .appIds "max_refund_minor" .maxRefundMinor "own_refunds_only" .ownRefundsOnly "max_calls" .maxCalls }}
+{{- $caller := dict "name" .name "rpcs" .rpcs "uris" .uris "dns_names" .dnsNames "app_ids" .appIds "max_refund_minor" .maxRefundMinor "max_refund_per_day_minor" .maxRefundPerDayMinor "own_refunds_only" .ownRefundsOnly "max_calls" .maxCalls }}
 {{- if .tokensKey }}
 {{- $secret := default $.Values.callers.existingSecret .existingSecret }}
 {{- $_ := set $caller "token_file" (include "sunmi-trade.secretPath" (list $secret .tokensKey)) }}
