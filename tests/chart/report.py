@@ -30,4 +30,6 @@ class Report:
         print(f"\n{title}", flush=True)
 
     def line(self):
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        """The sum, as .ci/run reads it."""
+        skipped = f"{self.skipped} skipped\n" if self.skipped else ""
+        return f"{skipped}{self.passed} passed, {self.failed} failed"

@@ -27,7 +27,7 @@ def main(only):
         for group in BY_SCHEMA:
             if group not in groups:
                 report.skip(f"custom resources of {group}", "no schemas of them")
-        parts = {"installs": lambda: installs.run(report, world), "istio": lambda: istio.run(report, world)}
+        parts = {"installs": lambda: installs.run(report, world, groups), "istio": lambda: istio.run(report, world)}
         for name, part in parts.items():
             if not only or name in only:
                 started = time.monotonic()
