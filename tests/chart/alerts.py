@@ -1,6 +1,7 @@
 """The alerts: of metrics that there are, each with a switch, and firing when and only when they should."""
 
 import json
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -34,6 +35,8 @@ def run(report):
         promtool(report, "promtool test rules", ["test", "rules", str(tests)])
     tried = {f"SunmiTrade{alert}" for alert, _, fires, quiet in CASES if fires and quiet}
     report.check("each is tried", set(source) - tried)
+    page = (CHART.parents[1] / "docs/deployment.md").read_text()
+    report.check("each has a heading in docs/deployment.md", set(source) ^ set(re.findall(r"^### (SunmiTrade\w+)$", page, re.M)))
 
 
 def rendered(change):

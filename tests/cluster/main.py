@@ -1,6 +1,7 @@
 """Installs the chart on a real API server, and has a real istiod and Envoy carry out its routes. Run by .ci/cluster.
 
-With names, only those parts.
+With names, only those parts. SUNMI_TRADE names the server, and SUNMI_TRADE_TEST_POSTGRES a PostgreSQL; without them what
+needs them is skipped aloud.
 """
 
 import pathlib
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chart"))
 
 import installs
 import istio
+import pages
 import resources
 from report import Report
 from world import BY_SCHEMA, World
@@ -27,7 +29,7 @@ def main(only):
         for group in BY_SCHEMA:
             if group not in groups:
                 report.skip(f"custom resources of {group}", "no schemas of them")
-        parts = {"installs": lambda: installs.run(report, world, groups), "istio": lambda: istio.run(report, world)}
+        parts = {"installs": lambda: installs.run(report, world, groups), "istio": lambda: istio.run(report, world), "pages": lambda: pages.run(report, world, groups)}
         for name, part in parts.items():
             if not only or name in only:
                 started = time.monotonic()
