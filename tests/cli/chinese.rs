@@ -27,7 +27,7 @@ use self::page::{Block, Kind, Page};
 use super::repository;
 
 /// The pages that there are in both languages, and what leads from one to the other.
-const PAGES: [Translation; 6] = [
+const PAGES: [Translation; 7] = [
     Translation::of("README.md", "README.zh-CN.md", "README.zh-CN.md", "README.md"),
     Translation::of("docs/refunds.md", "docs/zh/refunds.md", "zh/refunds.md", "../refunds.md"),
     Translation::of("docs/errors.md", "docs/zh/errors.md", "zh/errors.md", "../errors.md"),
@@ -48,6 +48,12 @@ const PAGES: [Translation; 6] = [
         "docs/zh/reconciliation.md",
         "zh/reconciliation.md",
         "../reconciliation.md",
+    ),
+    Translation::of(
+        "docs/deployment.md",
+        "docs/zh/deployment.md",
+        "zh/deployment.md",
+        "../deployment.md",
     ),
 ];
 
