@@ -42,12 +42,11 @@ LABEL org.opencontainers.image.title="sunmi-trade" \
 
 COPY --from=build /rootfs /
 
-# On every address of the container; the defaults would be seen by nobody outside of it.
-ENV SUNMI_TRADE__LISTEN=0.0.0.0:50051 \
-    SUNMI_TRADE__ADMIN_LISTEN=0.0.0.0:9090
 USER 65532:65532
 EXPOSE 50051 9090
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s \
   CMD ["/usr/local/bin/sunmi-trade", "health"]
 ENTRYPOINT ["/usr/local/bin/sunmi-trade"]
-CMD ["serve"]
+# On every address of the container: the defaults would be seen by nobody outside of it. No ENV says
+# so, because that would go before a configuration file.
+CMD ["serve", "--listen", "0.0.0.0:50051", "--admin-listen", "0.0.0.0:9090"]
