@@ -7,6 +7,7 @@ from combinations import CALLERS, PRODUCTION
 SQLITE = merged(PRODUCTION, at("ledger.type", "sqlite"))
 SANDBOX = at("sunmi.environment", "sandbox")
 MESH = {"callers": {"list": []}, "mesh": {"callers": CALLERS}}
+TILL = {"name": "till", "tokensKey": "till", "rpcs": ["Query", "Refund"]}
 
 # What is tried, and what has to be in what is said.
 REFUSALS = [
@@ -27,6 +28,8 @@ REFUSALS = [
     ("a caller that nothing tells", merged(PRODUCTION, at("callers.list", [{"name": "till", "rpcs": ["Query"]}])), ["callers.list[0] (till)", "tokensKey"]),
     ("a caller by its certificate without mutual TLS", merged(PRODUCTION, at("callers.list", [{"name": "till", "rpcs": ["Query"], "uris": ["spiffe://a"]}])), ["tls.clientCA.enabled=true"]),
     ("a caller's tokens without a Secret", merged(PRODUCTION, at("callers.existingSecret", "")), ["callers.existingSecret"]),
+    ("more at once than on one day", merged(PRODUCTION, at("callers.list", [{**TILL, "maxRefundMinor": 200, "maxRefundPerDayMinor": 100}])), ["maxRefundMinor 200", "maxRefundPerDayMinor 100"]),
+    ("a day's bound that is forgotten", merged(PRODUCTION, at("callers.list", [{**TILL, "maxRefundPerDayMinor": 100}]), at("config.refund.retention", "1d 23h")), ["config.refund.retention (1d 23h)", "2d"]),
     ("a grace period below the drain", merged(PRODUCTION, at("terminationGracePeriodSeconds", 60)), ["terminationGracePeriodSeconds is 60", "may take 80 seconds", "1m 10s"]),
     ("a grace period that the hook eats up", merged(PRODUCTION, {"terminationGracePeriodSeconds": 85, "lifecycle": {"preStop": {"sleep": {"seconds": 10}}}}), ["may take 90 seconds", "10s of lifecycle.preStop"]),
     ("a drain that cuts refunds off", merged(PRODUCTION, at("config.shutdown.drain", "30s")), ["config.shutdown.drain is 30s", "(1m)"]),

@@ -67,6 +67,7 @@ Nobody said who may call, and money may move (sunmi.environment is {{ .Values.su
 {{- if and $callers.trust $callers.list }}
 callers.trust and callers.list are both set: the server either believes the network or knows its callers itself. Remove one of them.
 {{- end }}
+{{- $retention := dig "refund" "retention" "400d" .Values.config | default "400d" }}
 {{- range $at, $it := $callers.list }}
 {{- if not (or .uris .dnsNames .tokensKey) }}
 callers.list[{{ $at }}] ({{ .name }}) cannot be known by anything: set uris or dnsNames of its certificate, or tokensKey.
@@ -76,6 +77,14 @@ callers.list[{{ $at }}] ({{ .name }}) is known by its certificate, but none is a
 {{- end }}
 {{- if and .tokensKey (not (or .existingSecret $callers.existingSecret)) }}
 callers.list[{{ $at }}] ({{ .name }}) has a tokensKey but no Secret: set callers.existingSecret, or existingSecret of this caller.
+{{- end }}
+{{- if .maxRefundPerDayMinor }}
+{{- if gt (int64 .maxRefundMinor) (int64 .maxRefundPerDayMinor) }}
+callers.list[{{ $at }}] ({{ .name }}) may refund more at once (maxRefundMinor {{ int64 .maxRefundMinor }}) than on one day (maxRefundPerDayMinor {{ int64 .maxRefundPerDayMinor }}): the server would not start.
+{{- end }}
+{{- if lt (include "sunmi-trade.milliseconds" $retention | int64) 172800000 }}
+callers.list[{{ $at }}] ({{ .name }}) has maxRefundPerDayMinor, for which config.refund.retention ({{ $retention }}) has to be 2d at least: what is emptied cannot be summed, and the server would not start.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
