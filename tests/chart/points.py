@@ -31,7 +31,7 @@ def run(report):
 def environment(report):
     ours = container(chart.render(merged(PRODUCTION, at("config.tracing.endpoint", "http://c:4317"))))["env"]
     overriding = [
-        {"name": "SUNMI_TRADE__REFUND__LEDGER", "value": "postgres://user@db/refunds"},
+        {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"},
         {"name": "TWICE", "value": "first"},
         {"name": "TWICE", "value": "last"},
     ]
@@ -132,7 +132,7 @@ def names(report):
         ("a long release", LONG, {}),
         ("a long fullnameOverride", "r", {"fullnameOverride": "f" * 80}),
         ("a long nameOverride", LONG, {"nameOverride": "n" * 80}),
-        ("a name that is cut at a dash", LONG, {"nameOverride": "n" * 8 + "-" * 60}),
+        ("a name that is cut at a dash", LONG, {"nameOverride": "n" * 8 + "-" * 60 + "n"}),
         ("a long Secret's name with dots", "r", at("sunmi.existingSecret", "s." * 120 + "s")),
         ("a long tag with a plus", "r", at("image.tag", "v1.2.3+" + "b" * 100 + ".")),
     ):

@@ -8,6 +8,36 @@ SQLITE = merged(PRODUCTION, at("ledger.type", "sqlite"))
 SANDBOX = at("sunmi.environment", "sandbox")
 MESH = {"callers": {"list": []}, "mesh": {"callers": CALLERS}}
 TILL = {"name": "till", "tokensKey": "till", "rpcs": ["Query", "Refund"]}
+MUTUAL = {"tls": {"enabled": True, "existingSecret": "t", "clientCA": {"enabled": True, "certificates": "optional"}}}
+BYPASSES = [
+    ("istio-sidecar", "podLabels", "sidecar.istio.io/inject", "false"),
+    ("istio-sidecar", "podAnnotations", "sidecar.istio.io/inject", "false"),
+    ("istio-sidecar", "podAnnotations", "traffic.sidecar.istio.io/excludeInboundPorts", "80,50051"),
+    ("istio-sidecar", "podAnnotations", "traffic.sidecar.istio.io/includeInboundPorts", "9090"),
+    ("istio-ambient", "podLabels", "istio.io/dataplane-mode", "none"),
+    ("istio-ambient", "podAnnotations", "ambient.istio.io/bypass-inbound-capture", "true"),
+    ("linkerd", "podAnnotations", "linkerd.io/inject", "disabled"),
+    ("linkerd", "podAnnotations", "config.linkerd.io/skip-inbound-ports", "80,50000-50100"),
+]
+ROUTE = at("grpcRoute", {"enabled": True, "parentRefs": [{"name": "g"}]})
+PUBLIC = [
+    ("service.type=LoadBalancer", "network", "none", at("service.type", "LoadBalancer")),
+    ("service.type=NodePort", "network", "none", at("service.type", "NodePort")),
+    ("ingress.enabled", "network", "none", at("ingress", {"enabled": True, "hosts": ["a.example.com"]})),
+    ("grpcRoute.enabled", "network", "istio-ambient", ROUTE),
+    ("grpcRoute.enabled", "envoy", "istio-sidecar", ROUTE),
+    ("grpcRoute.enabled", "linkerd", "none", ROUTE),
+    ("mesh.istio.virtualService.gateways", "envoy", "istio-sidecar", at("mesh.istio.virtualService", {"gateways": ["i/public"], "hosts": ["a.example.com"]})),
+]
+OWNED = [
+    ("SUNMI_TRADE__REFUND__LEDGER", "ledger.type"),
+    ("SUNMI_TRADE__LISTEN", "server.listenAddress"),
+    ("SUNMI_TRADE__ADMIN_LISTEN", "server.listenAddress and server.adminPort"),
+    ("SUNMI_TRADE__UPSTREAM__MONEY", "sunmi.money"),
+    ("SUNMI_TRADE__SHUTDOWN__DELAY", "config.shutdown.delay"),
+    ("SUNMI_TRADE__SHUTDOWN__DRAIN", "config.shutdown.drain"),
+    ("SUNMI_TRADE__SHUTDOWN__GRACE", "terminationGracePeriodSeconds"),
+]
 
 # What is tried, and what has to be in what is said.
 REFUSALS = [
@@ -54,6 +84,26 @@ REFUSALS = [
     ("gRPC probes over TLS", merged(PRODUCTION, {"tls": {"enabled": True, "existingSecret": "t"}, "probes": {"type": "grpc"}}), ["probes.type=http"]),
     ("gRPC probes in Linkerd", merged(PRODUCTION, {"mesh": {"type": "linkerd"}, "probes": {"type": "grpc"}}), ["probes.type=http"]),
     ("a route without a gateway", merged(PRODUCTION, at("grpcRoute.enabled", True)), ["grpcRoute.parentRefs"]),
+    # Past the mesh.
+    *((f"a way past {mesh}: {key}={value}", merged(PRODUCTION, {"callers": {"list": []}, "mesh": {"type": mesh, "callers": CALLERS}}, at(where, {key: value})), [f"{key}={value}", "past the mesh", "callers.list"])
+      for mesh, where, key, value in BYPASSES),
+    ("a way past a mesh by its namespace", merged(PRODUCTION, {"callers": {"list": []}, "commonLabels": {"sidecar.istio.io/inject": "false"}, "mesh": {"type": "istio-sidecar", "inject": False, "callers": CALLERS}}), ["past the mesh"]),
+    ("a way past the mesh whose names are believed", merged(PRODUCTION, {"callers": {"list": [], "trust": "linkerd"}, "mesh": {"type": "linkerd"}, "podAnnotations": {"linkerd.io/inject": "disabled"}}), ["past the mesh"]),
+    *((f"a trusted network with {what}", merged(PRODUCTION, {"callers": {"list": [], "trust": trust}, "mesh": {"type": mesh}}, change), [f"callers.trust is {trust}", what, "callers.trustPublic=true", "may refund"])
+      for what, trust, mesh, change in PUBLIC),
+    # Entries that do not go together.
+    ("a credential twice", merged(PRODUCTION, at("sunmi.credentials", [{"appId": "app-1"}, {"appId": "app-1", "key": "b"}])), ["sunmi.credentials[1]", "appId app-1"]),
+    ("a default that no credential is", merged(PRODUCTION, at("sunmi.defaultAppId", "app-9")), ["sunmi.defaultAppId is app-9", "one of app-1"]),
+    ("a caller's app_id that no credential is", merged(PRODUCTION, at("callers.list", [{**TILL, "appIds": ["app-1", "app-9"]}])), ["callers.list[0] (till) has app-9"]),
+    ("a caller's name twice", merged(PRODUCTION, at("callers.list", [TILL, {**TILL, "tokensKey": "b"}])), ["callers.list[1] (till) has the name"]),
+    ("a token of two callers", merged(PRODUCTION, at("callers.list", [TILL, {**TILL, "name": "b", "existingSecret": "tokens"}])), ["callers.list[1] (b)", "the tokensKey till of Secret tokens", "callers.list[0]"]),
+    ("a certificate of two callers", merged(PRODUCTION, MUTUAL, at("callers.list", [{**TILL, "dnsNames": ["A.example.com"]}, {"name": "b", "rpcs": ["Query"], "dnsNames": ["a.example.com"]}])), ["the dnsName a.example.com"]),
+    ("one port for both", merged(PRODUCTION, at("server.adminPort", 50051)), ["server.port and server.adminPort are both 50051"]),
+    *((f"{name} in the environment", merged(PRODUCTION, at("extraEnv", [{"name": name, "value": "x"}])), [f"extraEnv[0] sets {name}", f"Set {instead}"]) for name, instead in OWNED),
+    ("an autoscaler upside down", merged(PRODUCTION, at("autoscaling", {"enabled": True, "minReplicas": 9})), ["autoscaling.minReplicas is 9"]),
+    ("an autoscaler by nothing", merged(PRODUCTION, at("autoscaling", {"enabled": True, "targetCPUUtilizationPercentage": None})), ["nothing says by what"]),
+    *((f"the name {name!r}", merged(PRODUCTION, at("fullnameOverride", name)), ["fullnameOverride", name]) for name in ("Trade", "my_trade", "1trade", "a.b")),
+    ("a label that is none", merged(PRODUCTION, {"fullnameOverride": "a", "nameOverride": "my trade"}), ["nameOverride", "my trade"]),
     # The schema.
     ("a value that is not there", merged(PRODUCTION, at("replicas", 2)), ["replicas"]),
     ("one deep down", merged(PRODUCTION, at("ledger.postgresql.url", "postgres://u:p@h/d")), ["url"]),
@@ -64,6 +114,23 @@ REFUSALS = [
     ("a method that is not there", merged(PRODUCTION, at("callers.list", [{"name": "a", "tokensKey": "a", "rpcs": ["Pay"]}])), ["rpcs"]),
     ("an alert that is not there", merged(PRODUCTION, at("prometheusRule.alerts.SunmiTradeNothing.enabled", True)), ["SunmiTradeNothing"]),
     ("an environment that is not there", merged(PRODUCTION, at("sunmi.environment", "prod")), ["production"]),
+]
+
+# What is near to that, and holds.
+ACCEPTED = [
+    ("a trusted network that somebody vouches for", merged(PRODUCTION, {"callers": {"list": [], "trust": "network", "trustPublic": True}, "service": {"type": "LoadBalancer"}})),
+    ("a trusted network inside", merged(PRODUCTION, {"callers": {"list": [], "trust": "network"}})),
+    ("a trusted network with certificates", merged(PRODUCTION, ROUTE, {"callers": {"list": [], "trust": "network"}}, MUTUAL, at("tls.clientCA.certificates", "required"))),
+    ("a route to callers of the mesh", merged(PRODUCTION, ROUTE, {"callers": {"list": []}, "mesh": {"type": "istio-sidecar", "callers": CALLERS}})),
+    ("a mesh by the namespace", merged(PRODUCTION, {"callers": {"list": []}, "mesh": {"type": "linkerd", "inject": False, "callers": CALLERS}})),
+    ("another port past the mesh", merged(PRODUCTION, {"callers": {"list": []}, "mesh": {"type": "linkerd", "callers": CALLERS}, "podAnnotations": {"config.linkerd.io/skip-inbound-ports": "9090,5005"}})),
+    ("the port itself through the mesh", merged(PRODUCTION, {"callers": {"list": []}, "mesh": {"type": "istio-sidecar", "callers": CALLERS}, "podAnnotations": {"traffic.sidecar.istio.io/includeInboundPorts": "50051"}})),
+    ("callers with tokens past the mesh", merged(PRODUCTION, {"mesh": {"type": "linkerd"}, "podAnnotations": {"linkerd.io/inject": "disabled"}})),
+    ("TLS beside a waypoint that is not in use", merged(PRODUCTION, {"tls": {"enabled": True, "existingSecret": "t"}, "mesh": {"istio": {"waypoint": {"name": "way"}}}})),
+    ("an app_id of the environment", merged(PRODUCTION, at("sunmi.defaultAppId", "app-9"), at("extraEnv", [{"name": "SUNMI_TRADE_APP_ID", "value": "app-9"}]))),
+    ("the chart's variables in the sandbox", merged(SANDBOX, at("extraEnv", [{"name": name, "value": "x"} for name, _ in OWNED]))),
+    ("one key of two Secrets", merged(PRODUCTION, at("callers.list", [TILL, {**TILL, "name": "b", "existingSecret": "others"}]))),
+    ("an autoscaler by memory", merged(PRODUCTION, at("autoscaling", {"enabled": True, "targetCPUUtilizationPercentage": None, "targetMemoryUtilizationPercentage": 80}))),
 ]
 
 
@@ -90,6 +157,11 @@ def run(report, pool):
 
     for name, faults in pool.map(attempt, REFUSALS):
         report.check(f"refused: {name}", faults)
+    for name, values in ACCEPTED:
+        faults = [f"{version}: {error}" for version in chart.HELMS for error in [said(version, values)] if error]
+        report.check(f"not refused: {name}", faults)
+    error = said(next(iter(chart.HELMS)), merged(PRODUCTION, MESH))
+    report.check("what is wrong with a mesh's callers is told once", [error] if error.count("  * ") != 1 else [])
     everything_at_once(report, said)
     past_the_schema(report)
 

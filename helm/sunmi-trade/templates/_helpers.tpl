@@ -1,6 +1,6 @@
 {{/* The chart's name, which the label app.kubernetes.io/name has. */}}
 {{- define "sunmi-trade.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-" }}
 {{- end }}
 
 {{/* What objects are called: the release's name, and the chart's unless it is in there. */}}

@@ -106,3 +106,12 @@ config.linkerd.io/shutdown-grace-period: {{ $grace }}s
 config.alpha.linkerd.io/proxy-wait-before-exit-seconds: {{ sub ($grace | int64) 5 | quote }}
 {{- end }}
 {{- end }}
+
+{{/* All labels and annotations that pods are given by values and the mesh; the later win. */}}
+{{- define "sunmi-trade.pod.labels" -}}
+{{- mergeOverwrite (deepCopy .Values.commonLabels) (include "sunmi-trade.mesh.podLabels" . | fromYaml) (deepCopy .Values.podLabels) | toYaml }}
+{{- end }}
+
+{{- define "sunmi-trade.pod.annotations" -}}
+{{- mergeOverwrite (deepCopy .Values.commonAnnotations) (include "sunmi-trade.mesh.podAnnotations" . | fromYaml) (deepCopy .Values.podAnnotations) | toYaml }}
+{{- end }}

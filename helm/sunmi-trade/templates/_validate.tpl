@@ -3,7 +3,7 @@ What would lose money, or could not start, is refused: all of it at once, and ea
 */}}
 {{- define "sunmi-trade.validate" -}}
 {{- $faults := list }}
-{{- range list "replicas" "ledger" "credentials" "callers" "tls" "stopping" "deadlines" "mesh" "other" }}
+{{- range list "replicas" "ledger" "credentials" "callers" "tls" "stopping" "deadlines" "lists" "mesh" "bypass" "public" "environment" "names" "other" }}
 {{- $found := include (printf "sunmi-trade.validate.%s" .) $ | trim }}
 {{- range splitList "\n" $found }}
 {{- $faults = append $faults (trim .) }}
@@ -61,7 +61,8 @@ sunmi.credentials[{{ $at }}] has no Secret: set sunmi.existingSecret, or sunmi.c
 {{- $callers := .Values.callers }}
 {{- $byCertificate := and .Values.tls.enabled .Values.tls.clientCA.enabled }}
 {{- $said := or (include "sunmi-trade.trust" .) $callers.list (and $byCertificate (eq .Values.tls.clientCA.certificates "required")) }}
-{{- if and (include "sunmi-trade.money" .) (not $said) }}
+{{- $meshless := and .Values.mesh.callers (eq .Values.mesh.type "none") }}
+{{- if and (include "sunmi-trade.money" .) (not $said) (not $meshless) }}
 Nobody said who may call, and money may move (sunmi.environment is {{ .Values.sunmi.environment }}): whoever reaches the pod could refund. List callers in callers.list, or in mesh.callers with mesh.type set, or demand client certificates (tls.clientCA), or, if the network itself lets only the right ones through, set callers.trust=network.{{ if .Values.mesh.callers }} mesh.callers alone does not say it while mesh.istio.authorizationPolicy is off or a dry run.{{ end }}
 {{- end }}
 {{- if and $callers.trust $callers.list }}
@@ -98,7 +99,7 @@ tls.enabled is true but tls.existingSecret is not set: name the Secret (of type 
 tls.clientCA.enabled is true but tls.enabled is false: client certificates are only asked for over TLS.
 {{- end }}
 {{- end }}
-{{- if and .Values.tls.enabled (or (has .Values.mesh.type (list "istio-sidecar" "linkerd")) .Values.mesh.istio.waypoint.name) }}
+{{- if and .Values.tls.enabled (or (include "sunmi-trade.istio.reads" .) (eq .Values.mesh.type "linkerd")) }}
 tls.enabled is true inside a mesh that reads calls (mesh.type is {{ .Values.mesh.type }}): its proxy would see only bytes, so rules by method could not hold. The mesh encrypts and proves who calls already: set tls.enabled=false.
 {{- end }}
 {{- end }}
@@ -120,33 +121,6 @@ config.deadlines.max is {{ $config.deadlines.max }}, and has to be shorter than 
 {{- end }}
 {{- if le (include "sunmi-trade.milliseconds" $config.shutdown.drain | int64) $milliseconds }}
 config.shutdown.drain is {{ $config.shutdown.drain }}, and has to be longer than config.refund.ceiling ({{ $ceiling }}): refunds under way would be cut off by a rollout, and the server would not start.
-{{- end }}
-{{- end }}
-
-{{- define "sunmi-trade.validate.mesh" -}}
-{{- $mesh := .Values.mesh }}
-{{- $known := list "none" "istio-sidecar" "istio-ambient" "linkerd" }}
-{{- if not (has $mesh.type $known) }}
-mesh.type is {{ $mesh.type | quote }}, which this chart does not know: it must be one of {{ join ", " $known }}. With another one the default retries of its proxies could repeat refunds.
-{{- end }}
-{{- if and (eq $mesh.type "none") $mesh.callers }}
-mesh.callers is set but mesh.type is none: nobody would hold callers to it. Set mesh.type, or list the callers in callers.list.
-{{- end }}
-{{- if eq $mesh.type "istio-ambient" }}
-{{- range $at, $it := $mesh.callers }}
-{{- if and (ne (join " " .rpcs) "*") (not $mesh.istio.waypoint.name) }}
-mesh.callers[{{ $at }}].rpcs names methods, which ambient without a waypoint cannot tell apart: {{ .serviceAccount }} could refund, too. Set mesh.istio.waypoint.name, or rpcs=["*"] if it may do all.
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if and (eq .Values.callers.trust "envoy") (eq $mesh.type "linkerd") }}
-callers.trust is envoy but mesh.type is linkerd: Linkerd passes x-forwarded-client-cert on as callers wrote it. Set callers.trust=linkerd.
-{{- end }}
-{{- if and (eq .Values.callers.trust "linkerd") (hasPrefix "istio-" $mesh.type) }}
-callers.trust is linkerd but mesh.type is {{ $mesh.type }}: Istio passes l5d-client-id on as callers wrote it. Set callers.trust=envoy, or network in ambient without a waypoint.
-{{- end }}
-{{- if and (eq .Values.callers.trust "envoy") (eq $mesh.type "istio-ambient") (not $mesh.istio.waypoint.name) }}
-callers.trust is envoy but ambient without a waypoint sets no x-forwarded-client-cert: callers could write it themselves. Set callers.trust=network, or mesh.istio.waypoint.name.
 {{- end }}
 {{- end }}
 
