@@ -24,8 +24,10 @@ def run(report):
     report.check("all are on by default", set(source) ^ {it["alert"] for it in rules})
     known = documented()
     report.check("they are of metrics that there are", [f"{it['alert']}: {named(it['expr']) - known}" for it in rules if named(it["expr"]) - known])
-    report.check("they are of this release alone", [it["alert"] for it in rules if 'namespace="payments",job="shop"' not in it["expr"]])
+    report.check("they are of this release alone", [it["alert"] for it in rules if 'namespace="payments",job="shop-sunmi-trade"' not in it["expr"]])
     switches(report, sorted(source))
+    instances(report)
+    literal(report)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rules.json"
         file.write_text(json.dumps({"groups": [{"name": "sunmi-trade", "rules": rules}]}))
@@ -37,6 +39,29 @@ def run(report):
     report.check("each is tried", set(source) - tried)
     page = (CHART.parents[1] / "docs/deployment.md").read_text()
     report.check("each has a heading in docs/deployment.md", set(source) ^ set(re.findall(r"^### (SunmiTrade\w+)$", page, re.M)))
+
+
+def instances(report):
+    """Two of one parent chart, and of one release, are told apart by monitors and alerts alike."""
+    for kind in ("serviceMonitor", "podMonitor"):
+        jobs = []
+        for name in ("", "second"):
+            objects = chart.render(merged(PRODUCTION, at("nameOverride", name), at("prometheusRule.enabled", True), at(kind, {"enabled": True, "relabelings": [{"targetLabel": "cluster", "replacement": "a"}]})))
+            spec = one(objects, kind[0].upper() + kind[1:])["spec"]
+            endpoint = (spec.get("endpoints") or spec.get("podMetricsEndpoints"))[0]
+            first, *more = endpoint["relabelings"]
+            rule = next(it for it in one(objects, "PrometheusRule")["spec"]["groups"][0]["rules"] if it["alert"] == "SunmiTradeAbsent")
+            labelled = first["targetLabel"] == "job" and f'job="{first["replacement"]}"' in rule["expr"] and len(more) == 1
+            jobs.append(first["replacement"] if labelled else None)
+        report.check(f"{kind}: two instances of one release are two jobs", [] if None not in jobs and len(set(jobs)) == 2 else [jobs])
+
+
+def literal(report):
+    rules = [{"alert": "Mine", "expr": "up == 0", "annotations": {"summary": "{{ $value }} of {{ $labels.pod }}"}}]
+    for version in chart.HELMS:
+        values = merged(PRODUCTION, at("prometheusRule", {"enabled": True, "additionalRules": rules}))
+        last = one(chart.render(values, version), "PrometheusRule")["spec"]["groups"][0]["rules"][-1]
+        report.check(f"{version}: additional rules are taken as they are", [] if last == rules[0] else [last])
 
 
 def rendered(change):

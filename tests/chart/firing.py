@@ -44,8 +44,9 @@ HEALTHY = [
     ("sunmi_reload_stale", {"kind": "app_key"}, "0x120"),
     ("sunmi_tls_certificate_expiry_seconds", {}, "9000000x120"),
 ]
-OURS = {"namespace": "payments", "job": "shop"}
-OTHERS = {"namespace": "elsewhere", "job": "shop"}
+OURS = {"namespace": "payments", "job": "shop-sunmi-trade"}
+# The same release in another namespace, and another instance of its parent chart.
+OTHERS = [{"namespace": "elsewhere", "job": "shop-sunmi-trade"}, {"namespace": "payments", "job": "shop-second"}]
 
 
 def series(name, labels, values):
@@ -69,8 +70,10 @@ def cases():
     for alert, ours, fires, quiet in CASES:
         expected = [firing(alert, minute, 1) for minute in fires] + [firing(alert, minute, 0) for minute in quiet]
         tests.append({"interval": "1m", "name": alert, "input_series": [series(name, OURS | labels, values) for name, labels, values in ours], "promql_expr_test": expected})
+    beside = [series("sunmi_trade_build_info", other | {"version": "1"}, "1x40") for other in OTHERS]
+    tests.append({"interval": "1m", "name": "absent beside others", "input_series": beside, "promql_expr_test": [firing("Absent", 10, 1)]})
     # What is wrong elsewhere is not told here.
-    theirs = [series(name, OTHERS | labels, values) for _, others, _, _ in CASES for name, labels, values in others]
+    theirs = [series(name, other | labels, values) for other in OTHERS for _, others, _, _ in CASES for name, labels, values in others]
     theirs = list({it["series"]: it for it in theirs}.values())
     tests.append({"interval": "1m", "name": "healthy", "input_series": [series(name, OURS | labels, values) for name, labels, values in HEALTHY] + theirs,
                   "promql_expr_test": [firing("", minute, 0) for minute in (5, 15, 30, 60, 115)]})

@@ -1,24 +1,33 @@
-{{/* How a monitor scrapes, whichever it is. */}}
+{{/*
+How a monitor scrapes, whichever it is: (list ROOT MONITOR). The job is the full name: two instances in
+one parent chart are of one release.
+*/}}
 {{- define "sunmi-trade.scrape" -}}
+{{- $root := index . 0 }}
+{{- with index . 1 }}
 {{- with .interval }}
 interval: {{ . }}
 {{- end }}
 {{- with .scrapeTimeout }}
 scrapeTimeout: {{ . }}
 {{- end }}
-{{- with .relabelings }}
 relabelings:
+  - action: replace
+    targetLabel: job
+    replacement: {{ include "sunmi-trade.fullname" $root }}
+  {{- with .relabelings }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- with .metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- end }}
 
 {{/* Which series are of this release: as the monitors label them, or as the values say. */}}
 {{- define "sunmi-trade.series" -}}
-{{- .Values.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace .Release.Name) }}
+{{- .Values.prometheusRule.selector | default (printf "namespace=%q,job=%q" .Release.Namespace (include "sunmi-trade.fullname" .)) }}
 {{- end }}
 
 {{/* An alert: (dict "root" ROOT "name" NAME "alert" what files/alerts.yaml says "set" what the values say). */}}
