@@ -89,6 +89,10 @@ def objects_of_users(report):
     ]
     names = {it["metadata"]["name"] for it in chart.render(merged(PRODUCTION, at("extraObjects", extra)))}
     report.check("extraObjects are templates, as maps and as texts", {"shop-sunmi-trade-a", "payments-b"} - names)
+    escaped = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "escaped"}, "data": {"a": '{{ "{{ $value }}" }} of it\'s'}}
+    for version in chart.HELMS:
+        data = one(chart.render(merged(PRODUCTION, at("extraObjects", [escaped])), version), "ConfigMap", "escaped")["data"]
+        report.check(f"{version}: and what is not for Helm is escaped as the README says", [] if data == {"a": "{{ $value }} of it's"} else [data])
 
 
 def security(report):
@@ -202,6 +206,13 @@ def meshes(report):
     faults = [it["kind"] for it in ambient if it["kind"] in ("VirtualService", "DestinationRule")]
     faults += [rule for rule in one(ambient, "AuthorizationPolicy")["spec"]["rules"] for to in rule["to"] if set(to["operation"]) != {"ports"}]
     report.check("ambient without a waypoint has no rules that its proxies cannot read", faults)
+
+    way = {"mesh": {"type": "istio-ambient", "callers": CALLERS, "istio": {"waypoint": {"name": "way"}}}}
+    for change, wanted in (({}, None), (at("grpcRoute", {"enabled": True, "parentRefs": [{"name": "g"}]}), "true"), (at("ingress", {"enabled": True, "hosts": ["a.example.com"]}), "true"),
+                           (at("mesh.istio.virtualService", {"gateways": ["i/public"], "hosts": ["a.example.com"]}), "true")):
+        labels = one(chart.render(merged(PRODUCTION, plain, way, change)), "Service", "shop-sunmi-trade")["metadata"]["labels"]
+        found = labels.get("istio.io/ingress-use-waypoint")
+        report.check(f"a gateway's calls pass the waypoint: {list(change) or 'no gateway'}", [] if found == wanted else [found])
 
     linkerd = chart.render(merged(PRODUCTION, plain, {"mesh": {"type": "linkerd", "callers": [{"serviceAccount": "till", "rpcs": ["Query"]}]}}))
     authorized = {it["metadata"]["name"] for it in find(linkerd, "GRPCRoute")}
