@@ -143,7 +143,8 @@ def examples(report):
     blocks = [yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```$", (CHART / "README.md").read_text(), re.M | re.S)]
     production = next(it for it in blocks if "ledger" in it)
     for number, block in enumerate(blocks, 1):
-        values = block if block is production else merged(production, {"callers": {"list": []}, "tls": {"enabled": False}}, block)
+        meshed = {"callers": {"list": []}, "tls": {"enabled": False}} if "mesh" in block else {}
+        values = block if block is production else merged(production, meshed, block)
         try:
             faults = list(faults_of_all(chart.render(values)))
         except chart.Refused as error:

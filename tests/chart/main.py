@@ -12,6 +12,7 @@ import combinations
 import configurations
 import dashboards
 import documents
+import notes
 import points
 import profiles
 import refusals
@@ -26,6 +27,7 @@ def main(only):
         "combinations": lambda: combinations.run(report, pool),
         "refusals": lambda: refusals.run(report, pool),
         "points": lambda: points.run(report),
+        "notes": lambda: notes.run(report),
         "configurations": lambda: configurations.run(report),
         "documents": lambda: documents.run(report),
         "alerts": lambda: alerts.run(report),

@@ -25,7 +25,6 @@ def run(report):
     stopping(report)
     ledgers(report)
     meshes(report)
-    notes(report)
 
 
 def environment(report):
@@ -217,25 +216,3 @@ def meshes(report):
     linkerd = chart.render(merged(PRODUCTION, plain, {"mesh": {"type": "linkerd", "callers": [{"serviceAccount": "till", "rpcs": ["Query"]}]}}))
     authorized = {it["metadata"]["name"] for it in find(linkerd, "GRPCRoute")}
     report.check("Linkerd admits the methods of callers alone", authorized ^ {"shop-sunmi-trade-query", "shop-sunmi-trade-asides"})
-
-
-def notes(report):
-    if "v4" not in "".join(chart.HELMS):
-        return report.skip("NOTES", "no Helm 4")
-    version = next(it for it in chart.HELMS if it.startswith("v4"))
-
-    def told(*changes, words):
-        out = chart.helm(version, "install", "--dry-run=client", "--namespace", "payments", "shop", str(chart.CHART), "--values", "-",
-                         stdin=json.dumps(merged(PRODUCTION, *changes)))
-        out = out[out.index("NOTES:"):]
-        return [word for word in ("port-forward service/shop-sunmi-trade", *words) if word not in out]
-
-    mesh = {"callers": {"list": []}}
-    waypoint = {"mesh": {"type": "istio-ambient", "callers": CALLERS, "istio": {"waypoint": {"name": "way"}}}}
-    report.check("NOTES tell what a waypoint cannot promise", told(mesh, waypoint, words=["pod's own address", "defaultHttpRetryPolicy"]))
-    route = at("grpcRoute", {"enabled": True, "parentRefs": [{"name": "g"}]})
-    report.check("NOTES tell what a GRPCRoute cannot promise", told(route, words=["no word for retries"]))
-    report.check("NOTES tell of Linkerd's drain", told(mesh, {"mesh": {"type": "linkerd", "callers": CALLERS}}, words=["native sidecars"]))
-    report.check("NOTES tell how not to lose replicas to an autoscaler", told(at("autoscaling.enabled", True), words=["AUTOSCALING"]))
-    report.check("NOTES warn of a trusted network", told(mesh, at("callers.trust", "network"), words=["whoever reaches the pod may refund"]))
-    report.check("NOTES warn of tokens in plain text", told(words=["plain text"]))

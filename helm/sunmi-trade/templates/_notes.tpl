@@ -33,6 +33,11 @@ LINKERD:
     ServiceProfile with isRetryable, which wins over routes in silence.
   * Without native sidecars its proxy refuses new connections once it is told to stop: a refund that
     is begun during the drain fails then, and is found out afterwards.
+{{- if and $mesh.linkerd.egress.enabled (include "sunmi-trade.egress" .) }}
+  * WARNING: mesh.linkerd.egress.enabled denies all pods of namespace {{ .Release.Namespace }} whatever lies outside of
+    {{ with $mesh.linkerd.egress.networks }}the cluster within mesh.linkerd.egress.networks{{ else }}the cluster{{ end }}, but for Sunmi: a database or a collector out there, too. Let each out by a
+    route on the EgressNetwork {{ include "sunmi-trade.suffixed" (list . "egress") }} in extraObjects, or leave it out of mesh.linkerd.egress.networks.
+{{- end }}
 {{- end }}
 {{- if .Values.grpcRoute.enabled }}
 
@@ -40,24 +45,12 @@ GRPCROUTE: it has no word for retries or timeouts. A gateway of Istio's repeats 
   mesh's defaultHttpRetryPolicy.attempts: 0 forbids it{{ if eq $mesh.type "istio-sidecar" }}, and so does a VirtualService: mesh.istio.virtualService.gateways{{ end }}); for Envoy Gateway add
   a BackendTrafficPolicy without retries by extraObjects. The server sends a refund once whatever they do.
 {{- end }}
-{{- if and (hasPrefix "istio-" $mesh.type | or (eq $mesh.type "linkerd")) (not $mesh.callers) (not .Values.callers.list) }}
-
-WARNING: mesh.callers is empty: whoever is in the mesh may call.
-{{- end }}
-{{- if and (eq .Values.callers.trust "network") (eq $mesh.type "none") (include "sunmi-trade.money" .) }}
-
-WARNING: callers.trust is network: whoever reaches the pod may refund. See to it that the network lets only
-  the right ones through, such as by networkPolicy.ingress.from.
-{{- end }}
+{{- include "sunmi-trade.notes.callers" . }}
 {{- if and .Values.callers.list (not .Values.tls.enabled) (eq $mesh.type "none") }}
 
 WARNING: callers' tokens travel in plain text: set tls.enabled, or a mesh.
 {{- end }}
-{{- if and (include "sunmi-trade.money" .) .Values.ledger.create }}
-
-LEDGER: it is made if it is not there. Once the first pod was ready, set ledger.create=false, so that no
-  server ever begins with an empty one.
-{{- end }}
+{{- include "sunmi-trade.notes.ledger" . }}
 {{- if .Values.autoscaling.enabled }}
 
 AUTOSCALING: where a Deployment that ran with replicaCount is given an autoscaler, this upgrade takes its
@@ -69,4 +62,12 @@ AUTOSCALING: where a Deployment that ran with replicaCount is given an autoscale
 
 IMAGE: image.registry is empty: nodes look for {{ include "sunmi-trade.image" . }} in their default registry.
 {{- end }}{{ end }}
+{{- end }}
+
+{{/* How a caller shows who it is, as arguments of grpcurl. */}}
+{{- define "sunmi-trade.notes.identity" -}}
+{{- if and .Values.tls.enabled .Values.tls.clientCA.enabled (eq .Values.tls.clientCA.certificates "required") }}-cert client.crt -key client.key {{ end }}
+{{- $tokens := false }}
+{{- range .Values.callers.list }}{{ if .tokensKey }}{{ $tokens = true }}{{ end }}{{ end }}
+{{- if $tokens }}-H "authorization: Bearer $TOKEN" {{ end }}
 {{- end }}
