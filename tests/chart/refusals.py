@@ -177,7 +177,7 @@ def past_the_schema(report):
     for version in chart.HELMS:
         try:
             chart.helm(version, "template", "--kube-version", chart.KUBERNETES, "--skip-schema-validation", "a", str(chart.CHART),
-                       "--set", "mesh.type=consul,sunmi.environment=sandbox")
+                       "--set", "mesh.type=consul,sunmi.environment=sandbox,mesh.callers[0].serviceAccount=a,mesh.callers[0].rpcs={Query}")
             faults = ["is not refused"]
         except chart.Refused as error:
             faults = [] if 'mesh.type is "consul"' in str(error) else [str(error)]

@@ -33,14 +33,13 @@ is believed.
 */}}
 {{- define "sunmi-trade.validate.bypass" -}}
 {{- $mesh := .Values.mesh }}
-{{- if or $mesh.callers (has .Values.callers.trust (list "envoy" "linkerd")) }}
+{{- $known := has $mesh.type (list "istio-sidecar" "istio-ambient" "linkerd") }}
+{{- if and $known (or $mesh.callers (has .Values.callers.trust (list "envoy" "linkerd"))) }}
 {{- range include (printf "sunmi-trade.bypass.%s" $mesh.type) . | trim | splitList "\n" | compact }}
 {{ . | trim }} takes calls past the mesh (mesh.type is {{ $mesh.type }}), on whose word the server lets callers refund: whoever reaches the pod could. Remove it, or list the callers in callers.list, and neither mesh.callers nor callers.trust.
 {{- end }}
 {{- end }}
 {{- end }}
-
-{{- define "sunmi-trade.bypass.none" }}{{ end }}
 
 {{- define "sunmi-trade.bypass.istio-sidecar" -}}
 {{- $labels := include "sunmi-trade.pod.labels" . | fromYaml }}
