@@ -137,7 +137,7 @@ impl Ledger {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let here: String = sqlx::query_scalar(HERE).fetch_one(&self.pool).await?;
+        let here = self.here().await?;
         self.fact(FEED_OF, &here).await?;
         let mut tx = self.pool.begin().await?;
         // One process after the other: the second finds it done.
@@ -165,13 +165,25 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// What tells this table from its copies, as far as the database lets this role know.
+    async fn here(&self) -> Result<String> {
+        let cluster = sqlx::query_scalar(CLUSTER).fetch_one(&self.pool).await;
+        let cluster: String = cluster.unwrap_or_else(|_| "-".to_owned());
+        let table: String = sqlx::query_scalar(TABLE).fetch_one(&self.pool).await?;
+        Ok(format!("{cluster}/{table}"))
+    }
+}
+
 /// The oldest transaction that has not ended, as this very statement sees it.
 const OLDEST: &str = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)";
 
-/// What tells a table from its copies: a cluster, a database of it, and a table of that.
-const HERE: &str = "SELECT CAST((SELECT system_identifier FROM pg_control_system()) AS TEXT) \
-    || '/' || CAST((SELECT oid FROM pg_database WHERE datname = current_database()) AS TEXT) \
-    || '/' || CAST(CAST(CAST('refunds' AS regclass) AS oid) AS TEXT)";
+/// The cluster. A role may not be allowed to ask.
+const CLUSTER: &str = "SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()";
+
+/// The database in its cluster, and the table in that.
+const TABLE: &str = "SELECT CAST(oid AS TEXT) || '/' || CAST(CAST(CAST('refunds' AS regclass) AS oid) AS TEXT) \
+    FROM pg_database WHERE datname = current_database()";
 
 /// Whether a row was written that is not older than every transaction under way.
 const HELD_UP: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM refunds WHERE feed >= \
