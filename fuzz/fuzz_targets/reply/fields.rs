@@ -73,7 +73,8 @@ pub fn query_fields(trade: &Trade) -> (Vec<Field>, &Unrecognized) {
 
 pub fn refund_fields(refund: &RefundTrade) -> (Vec<Field>, &Unrecognized) {
     let kept = |name| refund.unrecognized.contains_key(name);
-    assert_eq!(refund.doubtful, kept("amount") || kept("orderType"));
+    let contradicting = ["orderType", "amount", "oriMisId", "oriOrderId"];
+    assert_eq!(refund.doubtful, contradicting.into_iter().any(kept));
     let fields = fields!(refund,
         "amount" Written::Number, amount;
         "businessId" Written::Text, business_id;
