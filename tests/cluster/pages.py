@@ -16,7 +16,8 @@ from world import BY_SCHEMA, HELMS, ROOT, Failed, certify
 
 PAGE = ROOT / "docs/deployment.md"
 NOT_RUN = re.compile(r"# not run by the tests: \S")
-NAMESPACES = ("payments", "branch")
+# Both Helms go through the page at the same time, so each has these for itself.
+NAMESPACES = ("payments", "branch", "istio-system")
 GRPC, ADMIN = "127.0.0.1:50051", "127.0.0.1:9090"
 GIVEN = {"APP_KEY": "old-key", "NEW_APP_KEY": "new-key", "DATABASE_URL": "postgres://user:password@database/refunds?sslmode=require"}
 # Of blocks, by a word of theirs, what must be so afterwards.
@@ -50,11 +51,15 @@ def run(report, world, groups):
     report.section("The commands of docs/deployment.md")
     scripts = [it for it in page if it.kind == "bash"]
     report.check("each block is run, or marked", unaccounted(page))
-    world.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": it}} for it in ("istio-system", "gateways")])
+    world.apply([namespace("gateways")])
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda version: walk(report, world, version, page, groups), HELMS))
     if scripts:
         moving.run(report, scripts[0].text)
+
+
+def namespace(name, **labels):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def unaccounted(page):
@@ -82,14 +87,19 @@ class Walk:
         path = [str(self.folder / "bin"), *([os.path.dirname(GRPCURL)] if GRPCURL else []), os.environ["PATH"]]
         self.env = {**os.environ, **GIVEN, **own, "KUBECONFIG": str(world.kubeconfig), "PATH": ":".join(path)}
         self.addresses = {}
+        self.mesh()
         self.branch()
+
+    def mesh(self):
+        """The namespace that Istio is installed in."""
+        self.world.apply([namespace(self.namespace("istio-system"))])
 
     def branch(self):
         """The namespace that the page says has its Secrets already."""
         name = self.namespace("branch")
         secret = lambda name, **data: {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.namespace("branch")}, "stringData": data}
         self.world.apply([
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}},
+            namespace(name, **{"pod-security.kubernetes.io/enforce": "restricted"}),
             secret("sunmi-keys", **{"app-key": "key"}), secret("caller-tokens", **{"back-office": "0123456789abcdef"}), secret("ledger-database", uri=GIVEN["DATABASE_URL"]),
             secret("server-certificate", **{it: (self.folder / it).read_text() for it in ("tls.crt", "tls.key")}),
         ])
