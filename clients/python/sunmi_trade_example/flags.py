@@ -27,8 +27,7 @@ class Options:
 
     def access(self) -> Access:
         """How to reach the server; raises OSError where a file is missing."""
-        flags = self.flags
-        access = Access(flags.server, flags.ca, flags.cert, flags.key, flags.token_file)
+        access = access_of(self.flags)
         access.metadata()
         return access
 
@@ -44,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 def parsed() -> Options:
     """The command line, or the end of the program with status 64."""
     parser = Parser(prog="refund", allow_abbrev=False)
-    parser.add_argument("--server", required=True, metavar="HOST:PORT")
+    add_access(parser)
     parser.add_argument("--store", required=True, type=Path, metavar="FOLDER")
     parser.add_argument("--resume", action="store_true", help="every pending refund of the store")
     parser.add_argument("--number", type=identifier, help="the refund's own, made once")
@@ -56,20 +55,33 @@ def parsed() -> Options:
                         help="open refunds of the payment that this one is wanted besides")
     parser.add_argument("--timeout", type=seconds, default=10.0, help="of each call")
     parser.add_argument("--patience", type=seconds, default=60.0, help="with a refund, in all")
-    parser.add_argument("--token-file", type=Path)
-    parser.add_argument("--ca", type=Path, help="the server's authority; without it, plaintext")
-    parser.add_argument("--cert", type=Path)
-    parser.add_argument("--key", type=Path)
     flags = parser.parse_args()
     one = [flags.number, flags.original, flags.amount]
     if flags.resume and any(one):
         parser.error("--resume takes no refund")
     if not flags.resume and not all(one):
         parser.error("--number, --original and --amount are required, or --resume")
-    if bool(flags.cert) != bool(flags.key) or (flags.cert and not flags.ca):
-        parser.error("--cert and --key go together, and with --ca")
+    check_access(parser, flags)
     request = None if flags.resume else request_of(flags)
     return Options(flags, flags.store, request, flags.timeout, flags.patience)
+
+
+def add_access(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how to reach the server."""
+    parser.add_argument("--server", required=True, metavar="HOST:PORT")
+    parser.add_argument("--token-file", type=Path, help="read anew for each call")
+    parser.add_argument("--ca", type=Path, help="the server's authority; without it, plaintext")
+    parser.add_argument("--cert", type=Path, help="this client's certificate, with --key")
+    parser.add_argument("--key", type=Path)
+
+
+def check_access(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> None:
+    if bool(flags.cert) != bool(flags.key) or (flags.cert and not flags.ca):
+        parser.error("--cert and --key go together, and with --ca")
+
+
+def access_of(flags: argparse.Namespace) -> Access:
+    return Access(flags.server, flags.ca, flags.cert, flags.key, flags.token_file)
 
 
 def request_of(flags: argparse.Namespace) -> pb.RefundRequest:
