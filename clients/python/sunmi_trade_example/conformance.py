@@ -91,10 +91,9 @@ class Runner:
         metadata = [("x-request-id", uuid.uuid4().hex)]
         if step["as"] != "nobody":
             metadata.append(("authorization", f"Bearer {self.tokens[step['as']]}"))
+        seconds = step.get("deadline_ms", 10_000) / 1000
         try:
-            response = method(
-                request, timeout=step.get("deadline_ms", 10_000) / 1000, metadata=metadata, wait_for_ready=True
-            )
+            response = method(request, timeout=seconds, metadata=metadata, wait_for_ready=True)
         except grpc.RpcError as error:
             return decode(error)
         return json_format.MessageToDict(response, always_print_fields_with_no_presence=True)
