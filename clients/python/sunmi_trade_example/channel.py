@@ -46,9 +46,6 @@ class Access:
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             # After a failure a channel waits before it connects anew; by default up to 2 minutes.
             ("grpc.max_reconnect_backoff_ms", 5_000),
-            # Finds out that a server is gone though nobody says so, within half a minute.
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
         ]
         if self.ca is None:
             return grpc.insecure_channel(self.server, options)
