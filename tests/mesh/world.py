@@ -202,6 +202,6 @@ class Replica:
 
     def lines(self, rpc, request_id):
         """How many calls of this id it has logged: its handler's count."""
-        words = (f'rpc.method="sunmi.trade.v1.TradeService/{rpc}"', f'request_id="{request_id}"')
+        words = (f'/{rpc}"', f'request_id="{request_id}"')
         lines = self.folder.log(self.name).splitlines()
         return sum(all(word in line for word in words) for line in lines)
