@@ -6,7 +6,10 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthGrpc;
 import io.grpc.stub.AbstractStub;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.util.AdvancedTlsX509KeyManager;
@@ -35,6 +38,7 @@ final class Access implements AutoCloseable {
   private final ManagedChannel channel;
   private final long timeoutNanos;
   private final Path tokenFile;
+  private boolean warm;
 
   Access(Flags flags) throws Flags.Wrong {
     timeoutNanos = flags.nanos("timeout", "10");
@@ -92,6 +96,24 @@ final class Access implements AutoCloseable {
 
   ManagedChannel channel() {
     return channel;
+  }
+
+  /**
+   * A JVM's first call takes up to a second longer, to load classes and to connect. This spends that
+   * second before the first deadline begins; what comes of it tells nothing.
+   */
+  void warmUp() {
+    if (!warm) {
+      warm = true;
+      try {
+        HealthGrpc.newBlockingStub(channel)
+            .withWaitForReady()
+            .withDeadlineAfter(2, TimeUnit.SECONDS)
+            .check(HealthCheckRequest.getDefaultInstance());
+      } catch (StatusRuntimeException failed) {
+        // The call that follows will tell.
+      }
+    }
   }
 
   /**

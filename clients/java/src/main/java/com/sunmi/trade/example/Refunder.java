@@ -38,6 +38,9 @@ final class Refunder {
    * has the same number and content. Asked: an earlier run may have called.
    */
   void settle(RefundStore.Record record, boolean asked) throws InterruptedException {
+    if (record.outcome == Outcome.PENDING) {
+      access.warmUp();
+    }
     String number = record.request.getOrderId();
     long until = System.nanoTime() + patience;
     long wait = FIRST_WAIT;
