@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
@@ -36,7 +37,8 @@ pub use ledger::LedgerQueries;
 use pb::trade_service_server::{TradeService, TradeServiceServer};
 pub use unknown::CountUnknown;
 
-/// The longest request that is read, in bytes. A real one has less than 1 KiB.
+/// The longest request that is read, in bytes: as it comes, and once more as it is when it is
+/// unpacked. A real one has less than 1 KiB.
 pub const MAX_REQUEST: usize = 64 << 10;
 
 /// The longest reply that is sent, in bytes: what gRPC clients take by default. A reply
@@ -59,6 +61,7 @@ impl Trades {
     /// The service as it is served: behind its edge, with its limits.
     pub fn into_service(self, gate: Gate) -> Edge<TradeServiceServer<Self>> {
         let service = TradeServiceServer::new(self)
+            .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_REPLY);
         Edge::new(service, gate)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::codec::CompressionEncoding;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::{v1, v1alpha};
@@ -125,8 +126,10 @@ pub async fn run_with(
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, ServingStatus::NotServing).await;
     let bounds = Bounds::new(config.limits.connections, stop.clone());
-    let health_service =
-        health_service.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
+    let health_service = health_service
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_REQUEST)
+        .max_encoding_message_size(MAX_REPLY);
     let (reflection, old_reflection) = match config.reflection {
         true => reflection(&bounds).map(|(new, old)| (Some(new), Some(old)))?,
         false => (None, None),
@@ -259,9 +262,9 @@ fn reflection(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let new = builder().build_v1()?;
+    let new = builder().build_v1()?.accept_compressed(CompressionEncoding::Gzip);
     let new = new.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
-    let old = builder().build_v1alpha()?;
+    let old = builder().build_v1alpha()?.accept_compressed(CompressionEncoding::Gzip);
     let old = old.max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_REPLY);
     Ok((bounds.around(new), bounds.around(old)))
 }

@@ -3,6 +3,7 @@
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use super::MAX_REQUEST;
@@ -48,6 +49,7 @@ impl LedgerQueries {
     /// The service as it is served: behind its edge, with its limits.
     pub fn into_service(self, gate: Gate) -> Edge<RefundLedgerServiceServer<Self>> {
         let service = RefundLedgerServiceServer::new(self)
+            .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(MAX_REQUEST)
             .max_encoding_message_size(MAX_REPLY);
         Edge::new(service, gate)

@@ -180,13 +180,3 @@ async fn a_request_that_cannot_be_read_is_refused_with_all_details() {
     }
     assert_eq!(upstream.take_paths(), [""; 0]);
 }
-
-#[tokio::test]
-async fn a_compression_that_is_not_known_stays_unimplemented() {
-    let upstream = Upstream::start().await;
-    let server = Server::start(&settings(upstream.address)).await;
-    let headers = [("grpc-encoding", "gzip")];
-    let body = Bytes::from_static(b"\x01\0\0\0\x01x");
-    let status = raw::call(server.address, "Query", &headers, body).await;
-    assert_eq!(status.code(), Code::Unimplemented);
-}

@@ -52,6 +52,7 @@ mod page;
 mod connections;
 mod deadlines;
 mod limits;
+mod compression;
 mod serving;
 mod hostile;
 mod aside;

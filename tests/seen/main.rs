@@ -17,6 +17,7 @@ mod process;
 mod sunmi;
 
 // What is seen.
+mod bombs;
 mod canary;
 mod connections;
 mod logs;

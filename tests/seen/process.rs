@@ -119,6 +119,13 @@ impl Server {
         answer
     }
 
+    /// The most memory that it ever had, in KiB; `None` where the system does not say.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// Asks it to stop, and waits until it has ended.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
