@@ -23,6 +23,7 @@ mod convert;
 mod edge;
 mod gate;
 mod ledger;
+pub mod metadata;
 mod origin;
 pub mod pb;
 mod status;

@@ -1,6 +1,10 @@
 //! What is counted of the connections that callers make.
 
+mod errors;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use errors::{Http2Error, Scope};
 
 /// Why a connection was closed before it could be served. One whose caller left by itself is
 /// none of these.
@@ -50,6 +54,7 @@ pub struct Connections {
     open: AtomicU64,
     accepted: AtomicU64,
     closed: [AtomicU64; Closed::ALL.len()],
+    errors: [[AtomicU64; Http2Error::ALL.len()]; Scope::ALL.len()],
 }
 
 impl Connections {
@@ -68,12 +73,21 @@ impl Connections {
         self.closed[why as usize].load(Ordering::Relaxed)
     }
 
+    /// How often a caller was told this error.
+    pub fn errors(&self, scope: Scope, error: Http2Error) -> u64 {
+        self.errors[scope as usize][error as usize].load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_open(&self, open: u64) {
         self.open.store(open, Ordering::Relaxed);
     }
 
     pub(crate) fn count_accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_error(&self, scope: Scope, error: Http2Error) {
+        self.errors[scope as usize][error as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_closed(&self, why: Closed) {

@@ -86,7 +86,9 @@ impl Gate {
     ) -> (Call, Result<(), Error>) {
         let (parties, shown) = (self.0.parties.now(), Shown::of(request));
         let who = Who::of(&shown, &parties.access);
-        let time = self.time(method, request.headers());
+        let sound = super::metadata::within_bounds(request.headers());
+        let sound = sound.map_err(|violation| Error::invalid(vec![violation]));
+        let time = sound.and_then(|()| self.time(method, request.headers()));
         let call = Call::open(
             method,
             Origin::of(request, method),

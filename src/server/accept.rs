@@ -128,7 +128,8 @@ impl Port {
         match prepared {
             Ok((stream, identity)) => {
                 let peer = Peer { address, identity };
-                let connection = Connection::new(stream, peer, place, &self.tokens.cut);
+                let errors = Arc::clone(&self.connections);
+                let connection = Connection::new(stream, peer, place, &self.tokens.cut, errors);
                 // Nobody serves any more: then it is closed.
                 let _ = ready.send(Ok(connection)).await;
             }

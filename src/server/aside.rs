@@ -17,6 +17,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Service, ServiceExt};
 
+use crate::api::metadata;
 use crate::deadline::Deadline;
 use crate::places::{Place, Places};
 use body::{Received, Sent};
@@ -194,6 +195,10 @@ where
             // tonic answers UNIMPLEMENTED.
             return Box::pin(self.service.call(request));
         };
+        if metadata::is_too_much(request.headers()) {
+            let status = Status::invalid_argument("metadata must come to at most 16 KiB");
+            return Box::pin(async { Ok(status.into_http()) });
+        }
         let served = self.bounds.clone().serve(kind, self.service.clone(), request);
         Box::pin(async { Ok(served.await.unwrap_or_else(Status::into_http)) })
     }

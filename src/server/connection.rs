@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -11,8 +12,12 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
+mod told;
+
+use crate::connections::Connections;
 use crate::peer::Peer;
 use crate::places::Place;
+use told::Told;
 
 /// What a client says first on HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -57,17 +62,24 @@ pub(super) struct Connection {
     /// What HTTP/2 has not read yet of the preface.
     preface: &'static [u8],
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    told: Told,
     peer: Peer,
     _place: Place,
 }
 
 impl Connection {
-    /// One whose preface was read.
-    pub(super) fn new(stream: Stream, peer: Peer, place: Place, cut: &CancellationToken) -> Self {
+    /// One whose preface was read. The errors that its caller is told are counted.
+    pub(super) fn new(
+        stream: Stream,
+        peer: Peer,
+        place: Place,
+        cut: &CancellationToken,
+        errors: Arc<Connections>,
+    ) -> Self {
         // A token of its own: they are polled at every read and write, and would all wait for
         // the same lock.
         let cut = Box::pin(cut.child_token().cancelled_owned());
-        Self { stream, preface: PREFACE, cut, peer, _place: place }
+        Self { stream, preface: PREFACE, cut, told: Told::new(errors), peer, _place: place }
     }
 
     /// Fails once the connection is cut.
@@ -111,7 +123,9 @@ impl AsyncWrite for Connection {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.whole(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.told.written(&buf[..written]);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -130,7 +144,14 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.whole(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        let mut left = written;
+        for buf in bufs {
+            let part = left.min(buf.len());
+            self.told.written(&buf[..part]);
+            left -= part;
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use tonic::transport::Server;
 
+use crate::api::metadata;
 use crate::config::ConnectionLimits;
+
+/// The longest headers that are read, in bytes. Those of a call may have less.
+const MAX_HEADERS: u32 = metadata::MAX_READ as u32;
 
 /// A server within these limits.
 pub(super) fn limited(limits: &ConnectionLimits) -> Server {
@@ -13,7 +17,7 @@ pub(super) fn limited(limits: &ConnectionLimits) -> Server {
         // RUSTSEC-2024-0003: tonic passes "no limit" where hyper's own default has one.
         .http2_max_local_error_reset_streams(Some(256))
         .http2_max_pending_accept_reset_streams(Some(20))
-        .http2_max_header_list_size(16 << 10)
+        .http2_max_header_list_size(MAX_HEADERS)
         .max_frame_size(16 << 10)
         .initial_stream_window_size(64 << 10)
         // What a connection can make this server hold that nobody has read yet.

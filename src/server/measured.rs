@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::connections::{Closed, Connections};
+use crate::connections::{Closed, Connections, Http2Error, Scope};
 use crate::error::BoxError;
 use crate::metrics::{Metrics, Pulled, Type};
 use crate::reload::{Counts, Kind};
@@ -33,6 +33,18 @@ pub(super) fn pull_port(
     );
     metrics.pull(Pulled::new(Type::Counter, closed, ["reason"], move || {
         Closed::ALL.map(|why| ([why.name()], of.closed(why) as f64)).into()
+    })?)?;
+
+    let of = Arc::clone(connections);
+    let errors = (
+        "sunmi_http2_errors_total",
+        "Errors of HTTP/2 that callers were told, by what they ended.",
+    );
+    metrics.pull(Pulled::new(Type::Counter, errors, ["scope", "error"], move || {
+        let of = |scope: Scope| {
+            Http2Error::ALL.map(|it| ([scope.name(), it.name()], of.errors(scope, it) as f64))
+        };
+        Scope::ALL.into_iter().flat_map(of).collect()
     })?)?;
 
     let tls = tls.cloned();

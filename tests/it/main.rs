@@ -53,6 +53,7 @@ mod connections;
 mod deadlines;
 mod limits;
 mod compression;
+mod metadata;
 mod serving;
 mod hostile;
 mod aside;
