@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Begun, Refunds};
+use super::{Begun, Refunds, schedule};
 use crate::deadline::Deadline;
 use crate::error::{Chain, Error, Fault, SunmiWords};
 use crate::ledger::{Key, LedgerError, Pending, Row, State};
@@ -149,7 +149,8 @@ impl Refunds {
             State::Processing => Ok(recorded(row, sender)),
             State::Claimed | State::InDoubt | State::Settled | State::NotApplied => {
                 let error = Error::refund_outcome_unknown("the refund is still in doubt");
-                Err(with_words(error, row))
+                let wait = schedule::repeat(age(row));
+                Err(with_words(error, row).with(|context| context.retry_after = Some(wait)))
             }
         }
     }
@@ -164,6 +165,11 @@ pub(super) fn not_applied(row: &Row, sender: Sender) -> Error {
     };
     let fault = refusal.filter(|_| sender == Sender::ThisCall);
     with_words(Error::new(fault.unwrap_or(Fault::RefundNotApplied)), row).not_applied()
+}
+
+/// How long ago it was claimed, by the ledger's clock.
+fn age(row: &Row) -> Duration {
+    Duration::from_millis(row.now.saturating_sub(row.claimed_at).try_into().unwrap_or_default())
 }
 
 /// The error with what Sunmi last said of the refund.

@@ -1,4 +1,4 @@
-//! When the resolver looks for a refund again: a pure decision.
+//! When the resolver looks for a refund again, and when its caller should ask: pure decisions.
 
 use std::time::Duration;
 
@@ -57,9 +57,24 @@ pub(super) fn wait(open: Open, lag: Duration) -> Duration {
     }
 }
 
+/// How long a caller is asked to wait before it repeats a refund in doubt that is so old: a quarter
+/// of its age, in whole seconds, from a second to a minute. So what is found out soon is told soon,
+/// and what takes an hour is asked for some eighty times, not thousands of times.
+pub(super) fn repeat(age: Duration) -> Duration {
+    Duration::from_secs(age.as_secs() / 4).clamp(Duration::from_secs(1), MINUTE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callers_are_asked_to_wait_for_a_quarter_of_its_age_from_a_second_to_a_minute() {
+        let table = [(0, 1), (7, 1), (8, 2), (60, 15), (239, 59), (240, 60), (u64::MAX, 60)];
+        for (age, wait) in table {
+            assert_eq!(repeat(Duration::from_secs(age)), Duration::from_secs(wait), "{age}");
+        }
+    }
 
     #[test]
     fn looks_come_by_seconds_then_by_minutes_then_by_hours() {

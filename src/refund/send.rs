@@ -249,7 +249,9 @@ impl Refunds {
         match self.follow(row, Sender::ThisCall, (deadline, &begun)).await {
             Ok(answer) => Ok(Answered { attempts, ..answer }),
             Err(other) if other.fault() == Fault::RefundOutcomeUnknown => {
-                Err(unknown(other.into()))
+                let by_age = other.context().retry_after;
+                Err(unknown(other.into())
+                    .with(|context| context.retry_after = context.retry_after.max(by_age)))
             }
             Err(other) => Err(other.with(|context| {
                 context.attempts = Some(attempts);

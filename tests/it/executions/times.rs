@@ -52,6 +52,23 @@ async fn after_a_step_back_of_the_ledgers_clock_refunds_are_looked_for_and_have_
     assert!(refund(&world.server, calls::refund("R1")).await.unwrap().replayed);
 }
 
+/// Callers that keep to it ask often at first, and seldom of what will take long.
+#[tokio::test]
+async fn the_wait_that_is_asked_for_grows_with_the_age_of_the_doubt() {
+    let world = World::start(&[]).await;
+    world.hide("R1");
+    world.spoil(false, sunmi_trade::sandbox::faults::Answer::Reset);
+    for (age, least, most) in [(0, 1, 2), (40, 10, 14), (3000, 60, 60)] {
+        world.step(age * 1000).await;
+        let failure = refund_within(&world.server, calls::refund("R1"), BRIEF).await.unwrap_err();
+        assert_eq!(failure.verdict(), IN_DOUBT);
+        let wait = failure.retry_delay.unwrap();
+        let range = Duration::from_secs(least)..=Duration::from_secs(most);
+        assert!(range.contains(&wait), "{wait:?} at {age} s");
+    }
+    assert_eq!(world.sends("R1"), 1);
+}
+
 /// A process whose clocks are in the test's hands; both in milliseconds.
 #[derive(Clone)]
 struct Process {
