@@ -2,10 +2,10 @@
 //! preface of HTTP/2, happens beside the others, within its time, and in a bounded place.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -38,6 +38,8 @@ pub(super) struct Port {
     places: Arc<Places>,
     connections: Arc<Connections>,
     tokens: Tokens,
+    /// When a handshake that failed was last told of.
+    refused: Arc<Mutex<Seldom>>,
 }
 
 /// How a port is told to end.
@@ -67,6 +69,7 @@ impl Port {
             places: Places::new(config.limits.connections, Arc::clone(&connections)),
             connections,
             tokens,
+            refused: Arc::default(),
         }
     }
 
@@ -99,9 +102,9 @@ impl Port {
                             }
                             None => {
                                 self.connections.count_closed(Closed::Full);
-                                if full.now() {
+                                if let Some(left_out) = full.now() {
                                     let why = Closed::Full.name();
-                                    tracing::warn!(%address, why, "closed a connection");
+                                    tracing::warn!(%address, why, left_out, "closed a connection");
                                 }
                             }
                         }
@@ -119,7 +122,7 @@ impl Port {
             // First: what has to go has no place any more.
             biased;
             () = place.must_go() => Err(Gone::Closed(Closed::GaveWay)),
-            prepared = self.prepare(stream) => prepared,
+            prepared = self.prepare(stream, address) => prepared,
         };
         let prepared = match prepared {
             Ok(_) if !place.stay() => Err(Gone::Closed(Closed::GaveWay)),
@@ -141,11 +144,11 @@ impl Port {
         }
     }
 
-    async fn prepare(&self, stream: TcpStream) -> Result<Prepared, Gone> {
+    async fn prepare(&self, stream: TcpStream, address: SocketAddr) -> Result<Prepared, Gone> {
         // Small messages must not wait for each other. It fails on a connection that is gone.
         stream.set_nodelay(true).map_err(|_| Gone::Left)?;
         let (mut stream, identity) = match &self.tls {
-            Some(tls) => self.handshake(tls, stream).await?,
+            Some(tls) => self.handshake(tls, stream, address).await?,
             None => (Stream::Plain(stream), None),
         };
         match Deadline::after(self.preface_timeout).bound(stream.preface()).await {
@@ -156,21 +159,37 @@ impl Port {
         }
     }
 
-    async fn handshake(&self, tls: &Tls, stream: TcpStream) -> Result<Prepared, Gone> {
+    async fn handshake(
+        &self,
+        tls: &Tls,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<Prepared, Gone> {
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let stream = match Deadline::after(self.handshake_timeout).bound(handshake).await {
             Some(Ok(stream)) => stream,
             // So rustls tells what it does not accept; all else is the connection's own.
             Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                tracing::debug!(%error, "a TLS handshake failed");
+                self.tell_of_handshake(address, &error);
                 return Err(Gone::Closed(Closed::HandshakeFailed));
             }
             Some(Err(_)) => return Err(Gone::Left),
-            None => return Err(Gone::Closed(Closed::HandshakeTimeout)),
+            None => {
+                self.tell_of_handshake(address, &"it took too long");
+                return Err(Gone::Closed(Closed::HandshakeTimeout));
+            }
         };
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let identity = shown.map(|certificate| Arc::new(tls::identity(certificate)));
         Ok((Stream::Tls(Box::new(stream)), identity))
+    }
+
+    /// Tells why a handshake failed, but not of each: whoever reaches the port can make any number.
+    fn tell_of_handshake(&self, address: SocketAddr, error: &dyn fmt::Display) {
+        let due = self.refused.lock().unwrap_or_else(PoisonError::into_inner).now();
+        if let Some(left_out) = due {
+            tracing::warn!(%address, %error, left_out, "a TLS handshake failed");
+        }
     }
 }
 
@@ -202,24 +221,28 @@ async fn pause(error: &io::Error, failing: &mut Seldom) {
     if of_one.contains(&error.kind()) {
         return;
     }
-    if failing.now() {
-        tracing::warn!(%error, "cannot take a connection");
+    if let Some(left_out) = failing.now() {
+        tracing::warn!(%error, left_out, "cannot take a connection");
     }
     tokio::time::sleep(PAUSE).await;
 }
 
-/// When something was last told of.
+/// When something was last told of, and how often it was not since.
 #[derive(Debug, Default)]
-struct Seldom(Option<Instant>);
+struct Seldom {
+    last: Option<Instant>,
+    left_out: u64,
+}
 
 impl Seldom {
-    /// Whether it is time to tell of it again, and if so notes that it was.
-    fn now(&mut self) -> bool {
-        let due = self.0.is_none_or(|last| last.elapsed() >= TELL);
-        if due {
-            self.0 = Some(Instant::now());
+    /// How often it was left out, if it is time to tell of it again, which is noted then.
+    fn now(&mut self) -> Option<u64> {
+        if self.last.is_some_and(|last| last.elapsed() < TELL) {
+            self.left_out += 1;
+            return None;
         }
-        due
+        self.last = Some(Instant::now());
+        Some(std::mem::take(&mut self.left_out))
     }
 }
 

@@ -66,11 +66,20 @@ impl Server {
 
     /// The same over TLS, by which this certificate is trusted.
     pub(crate) async fn client_over_tls(&self, certificate: &str) -> TradeServiceClient<Channel> {
+        TradeServiceClient::new(self.trusting(certificate).connect().await.unwrap())
+    }
+
+    /// Sees that one that trusts this certificate does not take the server for what it says.
+    pub(crate) async fn refuses(&self, certificate: &str) {
+        self.trusting(certificate).connect().await.expect_err("no trust");
+    }
+
+    fn trusting(&self, certificate: &str) -> Endpoint {
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(certificate))
             .domain_name("localhost");
         let endpoint = Endpoint::from_shared(format!("https://{}", self.grpc)).unwrap();
-        TradeServiceClient::new(endpoint.tls_config(tls).unwrap().connect().await.unwrap())
+        endpoint.tls_config(tls).unwrap()
     }
 
     /// Replaces its configuration file.
