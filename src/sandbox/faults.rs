@@ -145,11 +145,15 @@ impl Fault {
     }
 
     fn fits(&self, endpoint: Endpoint, form: &Form) -> bool {
-        let names = ["orderId", "misId", "platformId", "oriOrderId", "oriMisId", "oriPlatformId"];
-        let named = |id: &String| names.iter().any(|name| form.get(*name) == Some(id));
         self.endpoint.is_none_or(|only| only == endpoint)
-            && self.order_id.as_ref().is_none_or(named)
+            && self.order_id.as_ref().is_none_or(|id| names(form, id))
     }
+}
+
+/// Whether a call names this order, by whatever kind of number, as its own or as the original.
+pub(super) fn names(form: &Form, id: &str) -> bool {
+    let numbers = ["orderId", "misId", "platformId", "oriOrderId", "oriMisId", "oriPlatformId"];
+    numbers.iter().any(|name| form.get(*name).is_some_and(|number| number == id))
 }
 
 impl Answer {
@@ -184,9 +188,9 @@ impl Script {
         self.0.push_back(fault);
     }
 
-    /// Forgets all that is left.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Forgets what is left of these.
+    pub fn forget(&mut self, of: impl Fn(&Fault) -> bool) {
+        self.0.retain(|fault| !of(fault));
     }
 
     /// What is left.

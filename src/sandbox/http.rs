@@ -1,21 +1,7 @@
-//! The sandbox over HTTP/1.1: Sunmi's three calls, and beside them a script of faults to
-//! write, things to let happen, and books to read. All bodies are JSON, times are Unix
-//! milliseconds, amounts fen.
-//!
-//! | request | does |
-//! |---|---|
-//! | `POST /v1/trade/{query,refund,swipeQuery}` | what Sunmi does |
-//! | `POST /sandbox/faults` | adds an entry, or an array of them, to the fault script: [`Fault`] |
-//! | `DELETE /sandbox/faults` | forgets the script |
-//! | `POST /sandbox/settings` | `{"refunds_queryable": false, …}`: sets what is named, of [`Settings`](super::book::Settings) |
-//! | `POST /sandbox/orders` | `{"order_id": …, "amount": …, …}`: enters a [`Payment`](super::book::Payment) |
-//! | `PATCH /sandbox/orders` | `{"order_id": …, "state": …, "amount": …}`: changes a payment |
-//! | `POST /sandbox/refunds` | `{"order_id": …, "original": …, "amount": …, …}`: enters a [`PastRefund`](super::book::PastRefund), without a call |
-//! | `POST /sandbox/device-refunds` | `{"order_id": …, "amount": …}`: refunds of a payment under no number |
-//! | `POST /sandbox/returns` | `{"order_id": …, "keeps_state": false}`: returns a settled refund |
-//! | `GET /sandbox/books` | orders, refunds that moved money, by a call or on the device, calls seen, settings, faults left |
-//!
-//! What is done is answered with `{}`, what cannot be with 400 and the reason.
+//! The sandbox over HTTP/1.1: Sunmi's three calls, and beside them [pages](pages::Page): a script of
+//! faults to write, things to let happen, and books to read. All bodies are JSON, times are Unix
+//! milliseconds, amounts fen. What is done is answered with `{}`, what cannot be with 400 and the
+//! reason. docs/sandbox.md tells all of it, and a test holds it to what there is.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -36,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 mod control;
 mod gzip;
+mod pages;
 mod trade;
 
 use super::book::{Book, Endpoint, Form};
@@ -167,7 +154,7 @@ impl Sandbox {
                 self.trade(endpoint, &parts.headers, &body).await
             }
             Some(_) => Fate::Answer(text(StatusCode::METHOD_NOT_ALLOWED, "POST only")),
-            None => Fate::Answer(self.control(&parts.method, parts.uri.path(), &body)),
+            None => Fate::Answer(self.control(&parts.method, &parts.uri, &body)),
         }
     }
 

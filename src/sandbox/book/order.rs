@@ -115,7 +115,7 @@ impl Order {
     }
 
     /// Whether one of its names is this.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    pub(in crate::sandbox) fn is_named(&self, name: &str) -> bool {
         let names = [self.name(), &self.order_id, &self.mis_id, &self.platform_id];
         !name.is_empty() && names.contains(&name)
     }

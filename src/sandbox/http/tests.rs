@@ -179,6 +179,47 @@ async fn faults_are_for_their_order_and_can_be_forgotten() {
 }
 
 #[tokio::test]
+async fn tests_side_by_side_see_and_forget_only_their_own() {
+    let (_, address) = start().await;
+    for payment in ["P1", "P2"] {
+        done(address, "POST /sandbox/orders", json!({"order_id": payment, "amount": 100})).await;
+        let device = json!({"order_id": payment, "amount": 1});
+        done(address, "POST /sandbox/device-refunds", device).await;
+    }
+    for (number, payment) in [("R1", "P1"), ("R2", "P2")] {
+        let pairs = [("orderId", number), ("oriMisId", &format!("{payment}-MIS"))];
+        let rest = [("amount", "10"), ("businessId", "B1")];
+        assert_eq!(call(address, "refund", &[pairs, rest].concat()).await.json()["code"], "1");
+        let fault = json!({"order_id": number, "answer": "hang"});
+        done(address, "POST /sandbox/faults", fault).await;
+    }
+    done(address, "POST /sandbox/faults", json!({"endpoint": "swipeQuery", "answer": "hang"}))
+        .await;
+    query(address, "P2").await;
+    let own = async |path: &str| ask(address, path, "", "").await;
+    let books = own("GET /sandbox/books?order_id=R1&order_id=P1").await.json();
+    let of = |field: &str, name: &str| -> Vec<Value> {
+        books[field].as_array().unwrap().iter().map(|it| it[name].clone()).collect()
+    };
+    assert_eq!(of("orders", "order_id"), ["P1", "R1"]);
+    assert_eq!(of("executions", "order_id"), ["R1"]);
+    assert_eq!(of("device_refunds", "original"), ["P1"]);
+    assert_eq!(of("calls", "serial"), [1]);
+    assert_eq!(of("faults", "order_id"), ["R1"]);
+    assert_eq!(books["total_calls"], 3);
+    let by_payment = own("GET /sandbox/books?order_id=P2-MIS").await.json();
+    assert_eq!(by_payment["executions"][0]["order_id"], "R2");
+    assert_eq!(own("DELETE /sandbox/faults?order_id=R1").await.status(), "200");
+    let left = self::books(address).await["faults"].clone();
+    let left: Vec<_> = left.as_array().unwrap().iter().map(|it| it["order_id"].clone()).collect();
+    assert_eq!(left, [json!("R2"), Value::Null]);
+    for odd in ["GET /sandbox/books?orderId=R1", "DELETE /sandbox/faults?order_id="] {
+        assert_eq!(own(odd).await.status(), "400", "{odd}");
+    }
+    refused(address, "POST /sandbox/faults?order_id=R1", json!({"answer": "hang"})).await;
+}
+
+#[tokio::test]
 async fn a_repeated_call_is_executed_as_often_and_answered_as_asked() {
     let (sandbox, address) = start().await;
     let all = json!({"amount": 150, "order_id": "DEMO-1"});
