@@ -9,6 +9,8 @@ use crate::trade::Identifier;
 
 pub mod book;
 mod codes;
+#[cfg(test)]
+mod documented;
 pub mod faults;
 pub mod http;
 mod samples;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::sandbox::credential;
+use crate::sandbox::{credential, documented};
 use crate::sunmi::params::{Params, SIGN};
 
 /// All that came back before the connection ended.
@@ -217,6 +217,29 @@ async fn tests_side_by_side_see_and_forget_only_their_own() {
         assert_eq!(own(odd).await.status(), "400", "{odd}");
     }
     refused(address, "POST /sandbox/faults?order_id=R1", json!({"answer": "hang"})).await;
+}
+
+#[tokio::test]
+async fn the_pages_and_the_books_are_documented() {
+    let (_, address) = start().await;
+    let places = pages::Page::ALL.map(pages::Page::place);
+    let pages = places.map(|(method, path)| format!("{method} {path}"));
+    assert_eq!(documented::names("page"), pages);
+    let strange = r#"{"?": 0}"#;
+    let device = documented::known::<control::OnDevice>(strange);
+    assert_eq!(documented::names("field of a refund on the device"), device);
+    assert_eq!(
+        documented::names("field of a return"),
+        documented::known::<control::Return>(strange)
+    );
+    let books = books(address).await;
+    let fields: Vec<_> = books.as_object().unwrap().keys().cloned().collect();
+    // The table of faults has the same head.
+    let page = documented::page();
+    let (_, books) = page.split_once("## The books").unwrap();
+    let rows = books.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.take(fields.len()).collect::<Vec<_>>(), fields);
+    assert!(books.contains("the latest 10,000 calls") && MAX_CALLS == 10_000);
 }
 
 #[tokio::test]
