@@ -18,7 +18,7 @@ mod order;
 mod refunds;
 mod settings;
 
-pub use acts::{Change, DeviceRefund, Impossible, PastRefund, Payment};
+pub use acts::{CardTrade, Change, DeviceRefund, Impossible, PastRefund, Payment};
 pub use call::{Endpoint, Form, Reply};
 pub(super) use order::{Card, Day, RefundNumbers};
 pub use order::{Kind, Order};

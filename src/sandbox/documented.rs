@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::book::{Change, Kind, Order, PastRefund, Patch, Payment, Settings};
+use super::book::{CardTrade, Change, Kind, Order, PastRefund, Patch, Payment, Settings};
 use super::faults::{Answer, Fault, HttpAnswer};
 use super::samples;
 
@@ -88,6 +88,7 @@ fn the_settings_are_documented_with_their_defaults() {
 #[test]
 fn the_fields_of_what_can_happen_are_documented() {
     assert_eq!(names("field of a payment"), known::<Payment>(STRANGE));
+    assert_eq!(names("field of a card trade"), known::<CardTrade>(STRANGE));
     assert_eq!(names("field of a change"), known::<Change>(STRANGE));
     assert_eq!(names("field of a past refund"), known::<PastRefund>(STRANGE));
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::refunds::Filed;
-use super::{Book, Kind, Order};
+use super::{Book, Card, Day, Kind, Order};
 
 /// A payment to enter. Names that are absent are made of the `order_id`; empty ones stay so.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +28,20 @@ pub struct Payment {
     pub refunded: i64,
     /// Who alone finds it; absent: everyone.
     pub app_id: Option<String>,
+}
+
+/// A card trade to enter.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardTrade {
+    /// Its number.
+    pub order_id: String,
+    /// In fen.
+    pub amount: i64,
+    /// Its number at the payment platform; made of `order_id` where absent.
+    pub platform_id: Option<String>,
+    /// The days on which it is found, as yyyyMMdd; absent: today in China, whenever that is.
+    pub days: Option<Vec<String>>,
 }
 
 /// What to change of a payment.
@@ -89,8 +103,8 @@ pub enum Impossible {
     /// No refund under the number has settled and is not returned.
     #[error("no settled refund is numbered {0}")]
     NoSettledRefund(String),
-    /// A payment without any name, which nobody could ask for.
-    #[error("the payment has no name")]
+    /// A trade without any name, which nobody could ask for.
+    #[error("it has no name")]
     Nameless,
     /// Not an amount, or more than is left of the payment.
     #[error("{0} fen are more than is left, or no amount")]
@@ -125,6 +139,26 @@ impl Book {
             return Err(Impossible::Nameless);
         }
         self.orders.push(order);
+        Ok(())
+    }
+
+    /// Enters a card trade; `now` in Unix milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// If it has no number.
+    pub fn enter_card(&mut self, trade: CardTrade, now: i64) -> Result<(), Impossible> {
+        let CardTrade { order_id, amount, platform_id, days } = trade;
+        if order_id.is_empty() {
+            return Err(Impossible::Nameless);
+        }
+        self.cards.push(Card {
+            day: days.map_or(Day::Today, Day::On),
+            amount,
+            platform_id: platform_id.unwrap_or_else(|| format!("{order_id}-PLATFORM")),
+            order_id,
+            pay_time: Some(now.div_euclid(1000)),
+        });
         Ok(())
     }
 

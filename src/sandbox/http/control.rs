@@ -57,6 +57,7 @@ impl Sandbox {
             })?,
             Page::EnterOrder => self.act(body, Book::enter)?,
             Page::ChangeOrder => self.act(body, |book, change, _| book.change(change))?,
+            Page::EnterCard => self.act(body, Book::enter_card)?,
             Page::EnterRefund => self.act(body, Book::enter_refund)?,
             Page::RefundOnDevice => self.act(body, |book, it: OnDevice, now| {
                 book.refund_on_device(&it.order_id, it.amount, now)

@@ -9,6 +9,7 @@ pub(super) enum Page {
     Set,
     EnterOrder,
     ChangeOrder,
+    EnterCard,
     EnterRefund,
     RefundOnDevice,
     ReturnRefund,
@@ -16,13 +17,14 @@ pub(super) enum Page {
 
 impl Page {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Books,
         Self::AddFaults,
         Self::ForgetFaults,
         Self::Set,
         Self::EnterOrder,
         Self::ChangeOrder,
+        Self::EnterCard,
         Self::EnterRefund,
         Self::RefundOnDevice,
         Self::ReturnRefund,
@@ -37,6 +39,7 @@ impl Page {
             Self::Set => ("POST", "/sandbox/settings"),
             Self::EnterOrder => ("POST", "/sandbox/orders"),
             Self::ChangeOrder => ("PATCH", "/sandbox/orders"),
+            Self::EnterCard => ("POST", "/sandbox/cards"),
             Self::EnterRefund => ("POST", "/sandbox/refunds"),
             Self::RefundOnDevice => ("POST", "/sandbox/device-refunds"),
             Self::ReturnRefund => ("POST", "/sandbox/returns"),
@@ -56,6 +59,7 @@ impl Page {
             | Self::Set
             | Self::EnterOrder
             | Self::ChangeOrder
+            | Self::EnterCard
             | Self::EnterRefund
             | Self::RefundOnDevice
             | Self::ReturnRefund => false,

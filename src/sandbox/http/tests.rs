@@ -123,6 +123,27 @@ async fn payments_are_entered_and_changed() {
 }
 
 #[tokio::test]
+async fn card_trades_are_entered() {
+    let (_, address) = start().await;
+    let cards = "POST /sandbox/cards";
+    done(address, cards, json!({"order_id": "C1", "amount": 7})).await;
+    let long_ago = json!({"order_id": "C2", "amount": 8, "days": ["20190520"]});
+    done(address, cards, long_ago).await;
+    refused(address, cards, json!({"order_id": "", "amount": 7})).await;
+    refused(address, cards, json!({"order_id": "C3"})).await;
+    let table = [
+        (vec![("orderId", "C1")], json!("7")),
+        (vec![("platformId", "C1-PLATFORM")], json!("7")),
+        (vec![("orderId", "C2"), ("tradeDate", "20190520")], json!("8")),
+        (vec![("orderId", "C2")], Value::Null),
+    ];
+    for (pairs, amount) in table {
+        let found = call(address, "swipeQuery", &pairs).await.json();
+        assert_eq!(found["data"]["amount"], amount, "{pairs:?}");
+    }
+}
+
+#[tokio::test]
 async fn money_moves_without_a_call() {
     let (_, address) = start().await;
     let past = json!({"order_id": "R0", "original": "DEMO-1", "amount": 10});
