@@ -6,7 +6,7 @@ from pathlib import Path
 PROTO = Path(__file__).resolve().parents[2] / "proto/sunmi/trade/v1"
 
 INTEGERS = {"int64"}
-FIELD = re.compile(r"^\s*(repeated |optional )?(map<[^>]+>|[\w.]+) (\w+) = \d+;", re.M)
+FIELD = re.compile(r"^\s*(repeated |optional )?(map<[^>]+>|[\w.]+) (\w+) = \d+(?: \[[^]]*\])?;", re.M)
 BLOCK = re.compile(r"^(message|enum) (\w+) \{\n(.*?)^\}", re.M | re.S)
 
 
