@@ -63,14 +63,15 @@ func (r *Runner) Run(source json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	for path, bodies := range map[string][]json.RawMessage{"orders": c.Orders, "refunds": c.PastRefunds} {
-		if err := r.post(path, bodies); err != nil {
+	// In this order: a refund is one of an order, and a fault is for the calls of the steps.
+	prepared := []struct {
+		path   string
+		bodies []json.RawMessage
+	}{{"orders", c.Orders}, {"refunds", c.PastRefunds}, {"faults", c.Faults}}
+	for _, page := range prepared {
+		if err := r.post(page.path, page.bodies); err != nil {
 			return err
 		}
-	}
-	// Last: a fault is for the calls of the steps.
-	if err := r.post("faults", c.Faults); err != nil {
-		return err
 	}
 	for at, step := range c.Steps {
 		if err := r.step(step); err != nil {
