@@ -224,8 +224,7 @@ impl Fault {
     #[allow(clippy::too_many_lines, reason = "a table has as many lines as it has rows")]
     pub fn row(self) -> Row {
         use {Again::*, Code::*, NextStep::*, OnRefund::*};
-        // What the columns of one row stand for; RetryInfo goes with RETRY and with whatever
-        // else `waits` names.
+        // What the columns of one row stand for; RetryInfo goes with what `waits` names.
         let row = |reason, code, on_refund, again, next_step, message| Row {
             reason, code, on_refund, again, next_step, message,
             retry_info: self.waits(),

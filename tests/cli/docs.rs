@@ -1,7 +1,7 @@
 //! The documents say what the code says.
 
 use sunmi_trade::config::{Setting, settings};
-use sunmi_trade::error::Fault;
+use sunmi_trade::error::{Fault, NextStep};
 use sunmi_trade::explain::{TABLE_HEAD, table_row};
 
 use super::{file, repository, run};
@@ -31,6 +31,18 @@ fn the_table_of_errors_is_what_explain_prints() {
     let errors = repository("docs/errors.md");
     let printed = run(&["explain"], &[]).printed();
     assert!(errors.ends_with(&printed), "{printed}");
+}
+
+#[test]
+fn a_wait_comes_with_the_reasons_that_are_documented_to_have_one() {
+    let errors = repository("docs/errors.md");
+    let row = errors.lines().find(|line| line.starts_with("| `google.rpc.RetryInfo`"));
+    let (retries, others) = row.and_then(|row| row.split_once(", and with ")).expect("the row");
+    for fault in Fault::ALL {
+        let (row, reason) = (fault.row(), format!("`{}`", fault.row().reason));
+        let is_retry = row.next_step == NextStep::Retry && !retries.contains(&reason);
+        assert_eq!(row.retry_info, is_retry || others.contains(&reason), "{reason}");
+    }
 }
 
 /// What the documented row of a setting begins with.
