@@ -47,6 +47,13 @@ const options: ChannelOptions = {
   "grpc.enable_http_proxy": 0,
 };
 
+export interface CallOptions {
+  token?: string | undefined;
+  timeout?: number;
+  /** While the channel is connecting, the call waits, for as long as its deadline. */
+  waitForReady?: boolean;
+}
+
 /** One for the whole program. It connects when it is first used. */
 export class Channel {
   readonly #client: Client;
@@ -60,10 +67,9 @@ export class Channel {
   /** Makes a call. What the server, or the way to it, fails it with is a ServiceError, see detailsOf. */
   async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>, request: MessageShape<I>, requestId: string,
-    { token = this.#token(), timeout = this.#access.timeout }: { token?: string | undefined; timeout?: number } = {},
+    { token = this.#token(), timeout = this.#access.timeout, waitForReady = true }: CallOptions = {},
   ): Promise<MessageShape<O>> {
-    // While the channel is connecting, the call waits, for as long as its deadline.
-    const metadata = new Metadata({ waitForReady: true });
+    const metadata = new Metadata({ waitForReady });
     metadata.set("x-request-id", requestId);
     if (token !== undefined) {
       metadata.set("authorization", `Bearer ${token}`);

@@ -1,4 +1,4 @@
-// The command line of `refund`. What is wrong with it throws, before anything is stored or sent.
+// The command lines. What is wrong with them throws, before anything is stored or sent.
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -22,31 +22,38 @@ export interface Options {
 }
 
 const text = { type: "string" } as const;
+export const ACCESS_FLAGS = { server: text, timeout: text, "token-file": text, ca: text, cert: text, key: text } as const;
 const FLAGS = {
-  server: text, store: text, resume: { type: "boolean" },
+  ...ACCESS_FLAGS, store: text, resume: { type: "boolean" }, patience: text,
   number: text, original: text, amount: text, msn: text, business: text, besides: text,
-  timeout: text, patience: text, "token-file": text, ca: text, cert: text, key: text,
 } as const;
+
+type Given = { [name in keyof typeof FLAGS]?: string | boolean | undefined };
+type GivenAccess = { [name in keyof typeof ACCESS_FLAGS]?: string | undefined };
 
 export function parseOptions(argv: string[]): Options {
   const { values: given } = parseArgs({ args: argv, options: FLAGS, strict: true });
-  const { server, store, ca, cert, key } = given;
-  if (!server || !store) {
-    throw new Error("--server and --store are needed");
+  const access = accessOf(given);
+  if (!given.store) {
+    throw new Error("--store is needed");
+  }
+  const patience = milliseconds("patience", given.patience ?? "60");
+  return { access, store: given.store, patience, request: requestOf(given) };
+}
+
+export function accessOf({ server, timeout = "10", "token-file": tokenFile, ca, cert, key }: GivenAccess): Access {
+  if (!server) {
+    throw new Error("--server is needed");
   }
   if ((cert === undefined) !== (key === undefined) || (cert !== undefined && ca === undefined)) {
     throw new Error("--cert, --key and --ca go together");
   }
-  const tokenFile = given["token-file"];
   if (tokenFile !== undefined) {
+    // A wrong name is told now. The token is read anew for each call.
     readFileSync(tokenFile);
   }
-  const timeout = milliseconds("timeout", given.timeout ?? "10");
-  const patience = milliseconds("patience", given.patience ?? "60");
-  return { access: { server, timeout, tokenFile, ca, cert, key }, store, patience, request: requestOf(given) };
+  return { server, timeout: milliseconds("timeout", timeout), tokenFile, ca, cert, key };
 }
-
-type Given = { [name in keyof typeof FLAGS]?: string | boolean | undefined };
 
 function requestOf(given: Given): RefundRequest | undefined {
   const named = (["number", "original", "amount", "msn", "business", "besides"] as const)

@@ -76,7 +76,7 @@ function known(what: keyof typeof MEMBERS, value: unknown): object {
   }
   for (const member of Object.keys(value)) {
     if (!MEMBERS[what].includes(member)) {
-      throw new Error(`"${member}" is not known in a ${what}`);
+      throw new Error(`"${member}" is not a member of ${what}`);
     }
   }
   return value;
