@@ -39,8 +39,8 @@ export function ofResponse(response: RefundResponse): Answer {
  */
 export function ofError(error: unknown): Answer {
   if (!isServiceError(error)) {
-    // The token could not be read, say: this call sent nothing.
-    return open(`not called: ${error}`);
+    // No answer, and no word of a server either: the token's file could not be read, say.
+    return open(`no call: ${error}`);
   }
   const details = detailsOf(error);
   const declined = details.trade?.refundOutcome === RefundOutcome.NOT_APPLIED;
@@ -60,7 +60,8 @@ export function ofLook(request: RefundRequest, { refund: record }: GetRefundResp
   if (record === undefined) {
     return open("OK, without a record");
   }
-  const answer = open(`OK, ${nameOf(RefundRecordStateSchema, record.state)}, ${nameOf(TradeStateSchema, record.outcome)}`);
+  const state = nameOf(RefundRecordStateSchema, record.state);
+  const answer = open(`OK, ${state}, ${nameOf(TradeStateSchema, record.outcome)}`);
   answer.refund = true;
   if (record.needsPerson) {
     answer.words += `, needs a person at the server: ${record.doubtReason ?? ""}`;

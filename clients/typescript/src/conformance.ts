@@ -4,7 +4,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type DescMessage, type DescMethodUnary, fromJson } from "@bufbuild/protobuf";
+import { create, type DescMessage, type DescMethodUnary, fromJson } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { Channel } from "./channel.js";
 import { type Came, differences } from "./conformance/expect.js";
@@ -12,7 +12,7 @@ import { type Case, readCase, readTable, type Step } from "./conformance/table.j
 import { detailsOf, waitOf } from "./details.js";
 import { RefundLedgerService } from "./gen/sunmi/trade/v1/refund_ledger_service_pb.js";
 import { TradeService } from "./gen/sunmi/trade/v1/trade_service_pb.js";
-import { Health } from "./gen/grpc/health/v1/health_pb.js";
+import { Health, HealthCheckRequestSchema } from "./gen/grpc/health/v1/health_pb.js";
 
 const AT_ONCE = 8;
 // How long a step is repeated, and with which pauses where the server asks for none, in milliseconds.
@@ -32,8 +32,9 @@ class Runner {
   /** Throws with what went wrong with a case, if something did. */
   async run(read: Case): Promise<void> {
     // Faults last: they are for the calls of the steps.
-    for (const [path, bodies] of [["orders", read.orders], ["refunds", read.past_refunds], ["faults", read.faults]] as const) {
-      for (const body of bodies ?? []) {
+    const prepared = { orders: read.orders, refunds: read.past_refunds, faults: read.faults };
+    for (const [path, bodies = []] of Object.entries(prepared)) {
+      for (const body of bodies) {
         await this.#sandbox(path, { method: "POST", body: JSON.stringify(body) });
       }
     }
@@ -118,7 +119,7 @@ async function main(file: string): Promise<number> {
   const channel = new Channel({ server, timeout: CONNECT_WITHIN }, { "grpc.enable_retries": 0 });
   try {
     // Connects, so that no deadline of a step is spent on that.
-    await channel.call(Health.method.check, { $typeName: "grpc.health.v1.HealthCheckRequest", service: "" }, "conformance");
+    await channel.call(Health.method.check, create(HealthCheckRequestSchema), "conformance");
     const runner = new Runner(channel, sandbox, tokens);
     const left = cases.values();
     let passed = 0, failed = 0;

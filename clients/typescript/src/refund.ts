@@ -80,14 +80,14 @@ class Refunder {
 
   private async refund(request: RefundRequest): Promise<Answer> {
     const called = this.channel.call(TradeService.method.refund, request, fileName(request.orderId));
-    return told(request, "Refund", await called.then(ofResponse, ofError));
+    return told(request, "Refund", await called.then(ofResponse).catch(ofError));
   }
 
   private async look(request: RefundRequest): Promise<Answer> {
     const { appId, orderId } = request;
     const asked = create(GetRefundRequestSchema, { appId, orderId });
     const called = this.channel.call(RefundLedgerService.method.getRefund, asked, fileName(orderId));
-    return told(request, "GetRefund", await called.then((response) => ofLook(request, response), ofFailedLook));
+    return told(request, "GetRefund", await called.then((it) => ofLook(request, it)).catch(ofFailedLook));
   }
 }
 
@@ -139,8 +139,11 @@ function left({ orderId }: RefundRequest, outcome: Outcome): number {
 async function main({ access, store, patience, request }: Options): Promise<number> {
   const refunder = new Refunder(new Channel(access), new Store(store), patience);
   try {
+    if (request === undefined) {
+      return await resume(refunder);
+    }
     refunder.store.create();
-    return await (request === undefined ? resume(refunder) : one(refunder, request));
+    return await one(refunder, request);
   } finally {
     refunder.channel.close();
   }
