@@ -165,6 +165,34 @@ def GetRefund_of_another_refund_under_the_number_settles_nothing(trial: Trial) -
         trial.left(trial.resume(server.address), "PENDING")
 
 
+def disputed(state: int, outcome: int, why: str):
+    """A case with a record of which Sunmi says the opposite: only a person can tell."""
+
+    def case(trial: Trial) -> None:
+        trial.write("PENDING")
+        told = recorded(trial, state, outcome, dispute=why)
+        # Refund would repeat the record, without the dispute.
+        replayed = answered(outcome or trade.TRADE_STATE_FAILED)
+        with Scripted(trial, [replayed], [told], called_before=True) as server:
+            run = trial.resume(server.address, patience=SOME)
+            trial.left(run, "PENDING")
+            check(why in run.err, f"stderr does not say {why}: {run.err[-300:]}")
+            calls = [call.rpc for call in server.calls]
+            check(calls == ["GetRefund"], f"called {calls}")
+
+    return case
+
+
+CASES["a failure that Sunmi contradicts"] = disputed(
+    STATE.REFUND_RECORD_STATE_SETTLED, trade.TRADE_STATE_FAILED,
+    "Sunmi has it as succeeded, after it failed")
+CASES["a success that Sunmi contradicts"] = disputed(
+    STATE.REFUND_RECORD_STATE_SETTLED, trade.TRADE_STATE_SUCCEEDED,
+    "Sunmi has it as failed, after it succeeded")
+CASES["not applied, which Sunmi contradicts"] = disputed(
+    STATE.REFUND_RECORD_STATE_NOT_APPLIED, 0, "Sunmi has it as failed, after it was not applied")
+
+
 @case
 def a_number_that_the_ledger_does_not_know_is_sent(trial: Trial) -> None:
     trial.write("PENDING")

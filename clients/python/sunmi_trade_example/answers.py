@@ -70,6 +70,9 @@ def of_record(request, record: refund_ledger_service_pb2.RefundRecord) -> Answer
         return Answer(f"{said}, of other content or of none that is kept")
     if record.needs_person:
         said += f", needs a person at the server: {record.doubt_reason}"
+    if record.HasField("dispute"):
+        # Sunmi contradicts what the ledger says, and Refund would only say that again.
+        return Answer(f"{said}, disputed, a person has to find out: {record.dispute}", stop=True)
     if record.state == RECORD.REFUND_RECORD_STATE_SETTLED:
         return Answer(said, of_state(record.outcome))
     if record.state == RECORD.REFUND_RECORD_STATE_NOT_APPLIED:

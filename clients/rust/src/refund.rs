@@ -100,6 +100,11 @@ impl Caller {
                     // Refund tells which, and sends nothing under a number that is taken.
                     return None;
                 }
+                if let Some(why) = &record.dispute {
+                    // Sunmi contradicts what the ledger says, and a Refund would only say that again.
+                    eprintln!("{number}: a person is needed: it is disputed: {why}");
+                    return Some(Next::Stop);
+                }
                 match (record.state(), record.outcome()) {
                     (RefundRecordState::Settled, outcome) => settled_by(outcome),
                     // The server's word that no money moved; a Refund would make another attempt.

@@ -85,6 +85,12 @@ func ofLook(request *pb.RefundRequest, response *pb.GetRefundResponse, err error
 		answer.Words += ", of other content, or of none that is kept"
 		return answer
 	}
+	if record.Dispute != nil {
+		// Sunmi contradicts what the ledger says, and Refund would only say that again.
+		answer.Stop, answer.Refund = true, false
+		answer.Words += ", disputed, a person has to find out: " + record.GetDispute()
+		return answer
+	}
 	switch record.State {
 	case pb.RefundRecordState_REFUND_RECORD_STATE_SETTLED:
 		answer.Outcome = ofState(record.Outcome)

@@ -97,6 +97,10 @@ record Answer(Outcome outcome, boolean stop, boolean refund, Duration delay, Str
     if (!tellsOf(request, record)) {
       // Refund compares the content.
       words += ", of other content, or of none that is kept";
+    } else if (record.hasDispute()) {
+      // Sunmi contradicts what the ledger says, and Refund would only say that again.
+      words += ", disputed, a person has to find out: " + record.getDispute();
+      return new Answer(outcome, true, false, Duration.ZERO, words);
     } else if (state == RefundRecordState.REFUND_RECORD_STATE_SETTLED_VALUE) {
       outcome = ofState(record.getOutcomeValue());
     } else if (state == RefundRecordState.REFUND_RECORD_STATE_NOT_APPLIED_VALUE) {
