@@ -24,6 +24,7 @@ import real_cases
 import resets
 import scripted_cases
 import store_cases
+import usage_cases
 from real import World
 from trial import Trial, Wrong
 
@@ -47,7 +48,7 @@ def cases(world: World) -> list[tuple[str, object]]:
     """All, those that take long first."""
     on_real = [*real_cases.SLOW.items(), *real_cases.CASES.items()]
     bound = [(name, lambda trial, case=case: case(trial, world)) for name, case in on_real]
-    others = [scripted_cases.CASES, store_cases.CASES, resets.CASES]
+    others = [scripted_cases.CASES, store_cases.CASES, usage_cases.CASES, resets.CASES]
     return [*bound, *(item for table in others for item in table.items())]
 
 

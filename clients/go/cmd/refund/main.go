@@ -11,6 +11,7 @@ import (
 	"log"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +72,11 @@ func parse(arguments []string) (*options, error) {
 	f.BoolVar(&o.resume, "resume", false, "work on every pending record of the store")
 	f.StringVar(&o.request.OrderId, "number", "", "the refund's own number: made once, for this refund alone")
 	f.StringVar(&original.OriOrderId, "original", "", "the payment, by the shop's order number")
-	f.Int64Var(&o.request.AmountMinor, "amount", 0, "how much to refund, in fen")
+	// Not Int64Var: to that, 0100 is 64.
+	f.Func("amount", "how much to refund, in fen: a whole `NUMBER`", func(text string) (err error) {
+		o.request.AmountMinor, err = strconv.ParseInt(text, 10, 64)
+		return err
+	})
 	f.StringVar(&o.request.Msn, "msn", "TL05D91940002", "the merchant's device")
 	f.StringVar(&o.request.BusinessId, "business", "B-1", "the shop's business number")
 	f.StringVar(&o.besides, "besides", "", "open refunds of the payment that are wanted as well: `NUMBER,...`")
