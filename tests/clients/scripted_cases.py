@@ -38,6 +38,14 @@ def record_of(state: int, outcome: int = 0, **fields):
     return lambda trial: recorded(trial, state, outcome, **fields)
 
 
+def bare_record(trial: Trial):
+    """A success of which the ledger does not say what was refunded."""
+    told = recorded(trial, STATE.REFUND_RECORD_STATE_SETTLED, trade.TRADE_STATE_SUCCEEDED)
+    for field in ("msn", "amount_minor", "business_id", "ori_order_id"):
+        told.refund.ClearField(field)
+    return told
+
+
 def trailer(*packed: tuple[str, bytes], code: int = 9) -> bytes:
     """A status of FAILED_PRECONDITION with details of these types and bytes."""
     status = status_pb2.Status(code=code)
@@ -92,6 +100,10 @@ CASES = {
     "a TradeError that cannot be read": one(
         [Failure(FAILED_PRECONDITION, trailer(("sunmi.trade.v1.TradeError", b"\x28\xff")))],
         OPEN, "PENDING"),
+    "a TradeError in the trailer of another status": one(
+        [Failure(bare("INTERNAL").code, GOOD)], OPEN, "PENDING"),
+    "GetRefund of a record without its content": one(
+        [unknown(0.01)], [lambda trial: bare_record(trial)], "PENDING"),
     "details of another type with the same bytes": one(
         [Failure(FAILED_PRECONDITION, trailer(("sunmi.trade.v2.TradeError", b"\x28\x02")))],
         OPEN, "PENDING"),
@@ -227,15 +239,26 @@ def the_delay_that_the_server_asks_for_is_waited(trial: Trial) -> None:
         check(1.9 < waited < 4, f"{waited:.1f} s were waited, and not 2")
 
 
-@case
-def a_delay_beyond_all_bounds_is_cut(trial: Trial) -> None:
-    longest = rpc.RetryInfo()
-    longest.retry_delay.seconds = 315_576_000_000
-    status = status_pb2.Status.FromString(unknown().trailer)
-    status.details.add().Pack(longest)
-    said = Failure(bare("UNKNOWN").code, status.SerializeToString())
-    with Scripted(trial, [said], [not_found()]) as server:
-        trial.left(trial.run(server.address), "PENDING")
+def delayed(seconds: int = 0, nanos: int = 0):
+    """A case with a delay that the contract may have, and no server asks for."""
+
+    def case(trial: Trial) -> None:
+        delay = rpc.RetryInfo()
+        delay.retry_delay.seconds, delay.retry_delay.nanos = seconds, nanos
+        status = status_pb2.Status.FromString(unknown().trailer)
+        status.details.add().Pack(delay)
+        said = Failure(bare("UNKNOWN").code, status.SerializeToString())
+        with Scripted(trial, [said], [not_found()]) as server:
+            trial.left(trial.run(server.address, patience=2), "PENDING")
+            check(len(server.calls) < 10, f"{len(server.calls)} calls in 2 s")
+
+    return case
+
+
+CASES["a delay beyond all bounds is cut"] = delayed(315_576_000_000)
+CASES["a delay that is none of the contract's"] = delayed(2**63 - 1, 2**31 - 1)
+CASES["a delay of no time"] = delayed()
+CASES["a delay below zero"] = delayed(-5, -1)
 
 
 @case

@@ -92,10 +92,8 @@ def speaks_of(request, record: refund_ledger_service_pb2.RefundRecord) -> bool:
     empties old ones: then only Refund, with the content, can tell."""
     if record.emptied:
         return False
-    pairs = [(name, name) for name in ("msn", "amount_minor", "business_id")]
-    pairs.append((request.WhichOneof("original"), record.WhichOneof("original")))
-    for wanted, kept in pairs:
-        if kept and record.HasField(kept):
-            if wanted != kept or getattr(request, wanted) != getattr(record, kept):
-                return False
-    return record.order_id == request.order_id
+    original = request.WhichOneof("original")
+    if record.WhichOneof("original") != original:
+        return False
+    content = ["order_id", "msn", "amount_minor", "business_id", *([original] if original else [])]
+    return all(getattr(request, name) == getattr(record, name) for name in content)

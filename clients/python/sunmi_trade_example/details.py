@@ -36,7 +36,9 @@ class Details:
         if self.retry_info is None:
             return None
         delay = self.retry_info.retry_delay
-        return delay.seconds + delay.nanos / 1e9
+        seconds = delay.seconds + delay.nanos / 1e9
+        # None or less is no delay to keep to: calls would follow each other without a pause.
+        return seconds if seconds > 0 else None
 
     @property
     def open_order_id(self) -> str | None:

@@ -36,7 +36,12 @@ impl From<&Status> for Failure {
 }
 
 fn trade_error(status: &Status) -> Option<TradeError> {
-    let details = pb::Status::decode(status.details()).ok()?.details;
+    let inner = pb::Status::decode(status.details()).ok()?;
+    // Of another code: something on the way replaced the status, and left its details.
+    if inner.code != status.code() as i32 {
+        return None;
+    }
+    let details = inner.details;
     let is_it = |url: &str| url.rsplit('/').next() == Some(&TradeError::full_name());
     let found = details.iter().find(|any| is_it(&any.type_url))?;
     TradeError::decode(found.value.as_slice()).ok()
@@ -59,9 +64,10 @@ impl Failure {
         self.trade_error.as_ref().map(TradeError::next_step).unwrap_or_default()
     }
 
-    /// How long to wait before the next call.
+    /// How long to wait before the next call. No time is no delay to keep to: calls would follow
+    /// each other without a pause.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.details.retry_info()?.retry_delay
+        self.details.retry_info()?.retry_delay.filter(|delay| !delay.is_zero())
     }
 
     /// The number of another refund of the payment, which is open.

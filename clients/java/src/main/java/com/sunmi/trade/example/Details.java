@@ -81,7 +81,8 @@ public record Details(
     if (retry == null || retry.getRetryDelay().getSeconds() < 0) {
       return Duration.ZERO;
     }
-    long seconds = retry.getRetryDelay().getSeconds();
+    // Beyond ten thousand years it is no Duration of the contract's, and may be none of Java's.
+    long seconds = Math.min(retry.getRetryDelay().getSeconds(), 315_576_000_000L);
     return Duration.ofSeconds(seconds, Math.max(0, retry.getRetryDelay().getNanos()));
   }
 
