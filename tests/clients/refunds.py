@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import count
 from pathlib import Path
 
+import process_cases
 import real_cases
 import resets
 import scripted_cases
@@ -48,7 +49,10 @@ def cases(world: World) -> list[tuple[str, object]]:
     """All, those that take long first."""
     on_real = [*real_cases.SLOW.items(), *real_cases.CASES.items()]
     bound = [(name, lambda trial, case=case: case(trial, world)) for name, case in on_real]
-    others = [scripted_cases.CASES, store_cases.CASES, usage_cases.CASES, resets.CASES]
+    others = [
+        scripted_cases.CASES, store_cases.CASES, process_cases.CASES, usage_cases.CASES,
+        resets.CASES,
+    ]
     return [*bound, *(item for table in others for item in table.items())]
 
 

@@ -65,6 +65,26 @@ def a_record_that_is_cut_is_not_passed_over_by_resume(trial: Trial, server: str)
 
 
 @case
+def a_copy_of_a_record_is_not_worked_on(trial: Trial, server: str) -> None:
+    trial.write("PENDING")
+    whole = trial.file().read_text()
+    trial.write("DECLINED")
+    (trial.store / "copy.json").write_text(whole)
+    trial.refused(trial.resume(server), 2, 64)
+    check(trial.outcome() == "DECLINED", "the record itself was changed")
+
+
+@case
+def a_record_with_another_name_is_not_passed_over_by_resume(trial: Trial, server: str) -> None:
+    names = {"R/1": "R%2f1.json", "R+1": "R+1.json", "R.1": "R.1.json"}
+    for trial.number, name in names.items():
+        trial.write("PENDING")
+        trial.file().rename(trial.store / name)
+        trial.refused(trial.resume(server), 2, 64)
+        (trial.store / name).unlink()
+
+
+@case
 def an_amount_that_is_not_whole_is_wrong_usage(trial: Trial, server: str) -> None:
     trial.refused(trial.run(server, *trial.flags(amount="10.7")), 64)
     check(not trial.file().exists(), "a record was written")

@@ -49,15 +49,16 @@ def parsed() -> Options:
     parser.add_argument("--number", type=identifier, help="the refund's own, made once")
     parser.add_argument("--original", type=identifier, help="the payment, by the shop's number")
     parser.add_argument("--amount", type=amount, help="in minor units: fen")
-    parser.add_argument("--msn", type=identifier, default="TL05D91940002", help="the device")
-    parser.add_argument("--business", type=identifier, default="B-1")
+    parser.add_argument("--msn", type=identifier, help="the device")
+    parser.add_argument("--business", type=identifier)
     parser.add_argument("--besides", type=identifiers, default=[], metavar="NUMBER,NUMBER",
                         help="open refunds of the payment that this one is wanted besides")
     parser.add_argument("--timeout", type=seconds, default=10.0, help="of each call")
     parser.add_argument("--patience", type=seconds, default=60.0, help="with a refund, in all")
     flags = parser.parse_args()
     one = [flags.number, flags.original, flags.amount]
-    if flags.resume and any(one):
+    rest = [flags.msn, flags.business, flags.besides]
+    if flags.resume and any([*one, *rest]):
         parser.error("--resume takes no refund")
     if not flags.resume and not all(one):
         parser.error("--number, --original and --amount are required, or --resume")
@@ -86,8 +87,8 @@ def access_of(flags: argparse.Namespace) -> Access:
 
 def request_of(flags: argparse.Namespace) -> pb.RefundRequest:
     return pb.RefundRequest(
-        msn=flags.msn, amount_minor=flags.amount, ori_order_id=flags.original,
-        order_id=flags.number, business_id=flags.business,
+        msn=flags.msn or "TL05D91940002", amount_minor=flags.amount, ori_order_id=flags.original,
+        order_id=flags.number, business_id=flags.business or "B-1",
         acknowledged_open_order_ids=flags.besides,
     )
 

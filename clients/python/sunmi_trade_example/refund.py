@@ -8,6 +8,7 @@ Pending means that the money may have moved. Such a refund is asked about and re
 number and content, by the next run if need be. It never gets a new number: that is another refund.
 """
 
+import os
 import sys
 import time
 import traceback
@@ -24,7 +25,7 @@ from .answers import Answer
 from .channel import Access
 from .details import decode
 from .flags import BROKEN, WRONG_USAGE, parsed
-from .store import DECLINED, DONE, PENDING, Record, Store, Unusable, same_content
+from .store import DECLINED, DONE, PENDING, Busy, Record, Store, Unusable, same_content
 
 EXIT = {DONE: 0, DECLINED: 1, PENDING: 2}
 # What is waited at most, whatever the server asks for.
@@ -83,22 +84,52 @@ class Refunder:
         return self.until - time.monotonic()
 
     def told(self, request: pb.RefundRequest, rpc: str, answer: Answer) -> Answer:
-        print(f"{request.order_id}: {rpc}: {answer.said}", file=sys.stderr, flush=True)
+        log(f"{request.order_id}: {rpc}: {answer.said}")
         return answer
 
 
 def settle(store: Store, refunder: Refunder, record: Record, called_before: bool) -> str:
-    """What became of a recorded refund. Whatever goes wrong here, it was pending and stays so."""
+    """What became of a recorded refund. Whatever goes wrong here, it was pending and stays so: a
+    call may have been made."""
     if record.outcome == PENDING:
         try:
             outcome = refunder.work_on(record.request, called_before)
             if outcome != PENDING:
                 store.save(Record(outcome, record.request))
             record.outcome = outcome
-        except OSError as error:
-            print(f"{record.request.order_id}: {error}", file=sys.stderr)
-    print(f"{record.request.order_id} {record.outcome.lower()}", flush=True)
+        except Exception:
+            log(f"{record.request.order_id}: {traceback.format_exc()}")
     return record.outcome
+
+
+def one(store: Store, refunder: Refunder, request: pb.RefundRequest) -> str:
+    """Works on a refund that no other process works on, and tells what became of it."""
+    try:
+        with store.locked(request.order_id):
+            outcome = settle(store, refunder, *recorded(store, request))
+    except Busy as error:
+        log(str(error))
+        outcome = PENDING
+    tell(f"{request.order_id} {outcome.lower()}")
+    return outcome
+
+
+def log(words: str) -> None:
+    """Says something on stderr. That it cannot be said, on a full disk say, changes nothing of the
+    refund: an exception would leave with 1, which says declined."""
+    try:
+        print(words, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+
+
+def tell(words: str) -> None:
+    """Says something on stdout, likewise. The exit status tells it, too."""
+    try:
+        print(words, flush=True)
+    except OSError as error:
+        log(f"{words}, which cannot be said: {error}")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
 def recorded(store: Store, request: pb.RefundRequest) -> tuple[Record, bool]:
@@ -112,30 +143,43 @@ def recorded(store: Store, request: pb.RefundRequest) -> tuple[Record, bool]:
         raise Unusable(f"{store.file(request.order_id)}: this number stands for another refund")
     # What it acknowledges may be new since then.
     if record.outcome == PENDING and request.acknowledged_open_order_ids:
-        record.request.CopyFrom(request)
+        del record.request.acknowledged_open_order_ids[:]
+        record.request.acknowledged_open_order_ids.extend(request.acknowledged_open_order_ids)
         store.save(record)
     return record, True
 
 
 def main() -> int:
+    # A closed stream is None, which print() takes for stdout, and its number is the next file's.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     options = parsed()
+    store = Store(options.store)
     try:
         access = options.access()
-        store = Store(options.store)
-        with access.open() as channel:
-            if options.request is None:
-                records = [(record, True) for record in store.pending()]
-            else:
-                records = [recorded(store, options.request)]
-            refunder = Refunder(access, channel, options.timeout, options.patience)
-            outcomes = [settle(store, refunder, *record) for record in records]
+        channel = access.open()
+        requests = [options.request] if options.request else store.pending()
     except (Unusable, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        log(str(error))
         return WRONG_USAGE
+    with channel:
+        refunder = Refunder(access, channel, options.timeout, options.patience)
+        # Where others were worked on, it is wrong to say that nothing was sent.
+        unusable = WRONG_USAGE if options.request else EXIT[PENDING]
+        return max((work(store, refunder, it, unusable) for it in requests), default=0)
+
+
+def work(store: Store, refunder: Refunder, request: pb.RefundRequest, unusable: int) -> int:
+    """The exit status of one refund."""
+    try:
+        return EXIT[one(store, refunder, request)]
+    except (Unusable, OSError) as error:
+        # Of the record: settle() raises nothing, so nothing was sent.
+        log(str(error))
+        return unusable
     except Exception:
-        traceback.print_exc()
+        log(traceback.format_exc())
         return BROKEN
-    return max((EXIT[outcome] for outcome in outcomes), default=0)
 
 
 if __name__ == "__main__":

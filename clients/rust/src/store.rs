@@ -1,7 +1,7 @@
 //! The records of refunds, one file each. A record is on the disk before its refund is sent, and is
 //! read after a restart: without it nobody would know which number to repeat.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -44,10 +44,26 @@ struct Written {
 pub struct Store(PathBuf);
 
 impl Store {
-    /// Uses this folder, and makes it where it is not there.
+    /// Uses this folder, and makes it where it is not there, durably, too.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        Ok(Self(folder.to_owned()))
+        let folder = std::path::absolute(folder)?;
+        let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
+        fs::create_dir_all(&folder)?;
+        for parent in missing.iter().filter_map(|it| it.parent()) {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Self(folder))
+    }
+
+    /// Keeps other processes off a record for as long as the file is open; None where one works on
+    /// it. Of two, one could note that no money moved while the other sends it again.
+    pub fn lock(&self, number: &str) -> io::Result<Option<File>> {
+        let file = File::create(self.path(number).with_extension("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// The record of a number, if there is one.
@@ -94,6 +110,10 @@ fn read(path: &Path) -> io::Result<Record> {
         serde_json::from_slice(&fs::read(path)?).map_err(|error| named(error.to_string()))?;
     let request: RefundRequest =
         json::read(&written.request).map_err(|error| named(error.to_string()))?;
+    // A copy, say: the refund may have another record, which says something else.
+    if path.file_name() != Some((escaped(&request.order_id) + ".json").as_ref()) {
+        return Err(named(format!("its name is not that of {}", request.order_id)));
+    }
     Ok(Record { outcome: written.outcome, request })
 }
 

@@ -133,7 +133,11 @@ func resume(refunder *Refunder, store Store) int {
 			worst = exitPending
 			continue
 		}
-		if record.Request != nil && record.Outcome == Pending {
+		if record.Request == nil {
+			// Its file has another name than this number's: it is not passed over.
+			log.Printf("%s: no record has the name %s", number, record.file)
+			worst = exitPending
+		} else if record.Outcome == Pending {
 			refunder.Settle(record, true)
 			worst = max(worst, tell(number, record.Outcome))
 		}

@@ -46,7 +46,7 @@ type Store string
 // one told "no money moved" could note that while the other sends it again. The lock ends with
 // the process, however that ends. The record is nil where the store has none yet.
 func (s Store) Lock(number string) (*Record, error) {
-	if err := os.MkdirAll(string(s), 0o700); err != nil {
+	if err := s.create(); err != nil {
 		return nil, err
 	}
 	r := &Record{file: filepath.Join(string(s), escape(number)+".json")}
@@ -63,6 +63,30 @@ func (s Store) Lock(number string) (*Record, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// create makes the folder, durably, too.
+func (s Store) create() error {
+	missing, err := filepath.Abs(string(s))
+	if err != nil {
+		return err
+	}
+	var parents []string
+	for ; ; missing = filepath.Dir(missing) {
+		if _, err := os.Stat(missing); !os.IsNotExist(err) {
+			break
+		}
+		parents = append(parents, filepath.Dir(missing))
+	}
+	if err := os.MkdirAll(string(s), 0o700); err != nil {
+		return err
+	}
+	for _, parent := range parents {
+		if err := sync(parent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unlock lets other processes work on the record.
@@ -131,12 +155,16 @@ func (r *Record) Save() error {
 	if err := os.Rename(temporary, r.file); err != nil {
 		return err
 	}
-	folder, err := os.Open(filepath.Dir(r.file))
+	return sync(filepath.Dir(r.file))
+}
+
+func sync(folder string) error {
+	opened, err := os.Open(folder)
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	return folder.Sync()
+	defer opened.Close()
+	return opened.Sync()
 }
 
 func write(name string, data []byte) error {

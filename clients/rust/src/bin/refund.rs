@@ -83,24 +83,31 @@ async fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let caller = Caller { server, channel, timeout, patience };
     let store = Store::open(&options.store)?;
     if !options.resume {
-        let (record, maybe_sent) = recorded(&store, wanted(options))?;
-        return Ok(settle(&caller, &store, record, maybe_sent).await.into());
+        return Ok(one(&caller, &store, wanted(options)).await?.into());
     }
     let mut worst = 0;
     for record in store.all()? {
         let status = match record {
-            Ok(record) if record.outcome == Outcome::Pending => {
-                settle(&caller, &store, record, true).await
-            }
-            Ok(_) => 0,
-            Err(error) => {
-                eprintln!("left as it is: {error}");
-                PENDING
-            }
+            Ok(record) if record.outcome != Outcome::Pending => Ok(0),
+            Ok(record) => one(&caller, &store, record.request).await,
+            Err(error) => Err(error.into()),
         };
-        worst = worst.max(status);
+        worst = worst.max(status.unwrap_or_else(|error| {
+            eprintln!("left as it is: {error}");
+            PENDING
+        }));
     }
     Ok(worst.into())
+}
+
+/// Works on a refund that no other process works on.
+async fn one(caller: &Caller, store: &Store, request: RefundRequest) -> Result<u8, Box<dyn Error>> {
+    let Some(_lock) = store.lock(&request.order_id)? else {
+        eprintln!("{}: another process works on it", request.order_id);
+        return Ok(told(&request.order_id, Outcome::Pending));
+    };
+    let (record, maybe_sent) = recorded(store, request)?;
+    Ok(settle(caller, store, record, maybe_sent).await)
 }
 
 /// What the command line asks for.
@@ -125,6 +132,10 @@ fn recorded(store: &Store, request: RefundRequest) -> Result<(Record, bool), Box
             Err(format!("{} stands for another refund", request.order_id).into())
         }
         Some(before) if before.outcome != Outcome::Pending => Ok((before.clone(), true)),
+        // What it acknowledges may be new since then; no word of it leaves what was.
+        Some(before) if request.acknowledged_open_order_ids.is_empty() => {
+            Ok((before.clone(), true))
+        }
         Some(_) | None => {
             let record = Record { outcome: Outcome::Pending, request };
             store.write(&record)?;
@@ -143,11 +154,16 @@ async fn settle(caller: &Caller, store: &Store, mut record: Record, maybe_sent: 
             record.outcome = Outcome::Pending;
         }
     }
-    let (told, status) = match record.outcome {
+    told(&record.request.order_id, record.outcome)
+}
+
+/// Tells how a refund was left, and gives its exit status.
+fn told(number: &str, outcome: Outcome) -> u8 {
+    let (word, status) = match outcome {
         Outcome::Done => ("done", 0),
         Outcome::Declined => ("declined", 1),
         Outcome::Pending => ("pending", PENDING),
     };
-    println!("{} {told}", record.request.order_id);
+    println!("{number} {word}");
     status
 }

@@ -114,7 +114,11 @@ public final class Refund {
     int worst = 0;
     for (String number : store.numbers()) {
       try (RefundStore.Record record = store.lock(number)) {
-        if (record.outcome == Outcome.PENDING && record.request != null) {
+        if (record.request == null) {
+          // Its file has another name than this number's: it is not passed over.
+          throw new IOException("no record has the name of " + number);
+        }
+        if (record.outcome == Outcome.PENDING) {
           refunder.settle(record, true);
           worst = Math.max(worst, tell(number, record.outcome));
         }
