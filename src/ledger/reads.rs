@@ -42,7 +42,7 @@ impl Ledger {
 
     /// The rows of this number, one for each `app_id` that used it.
     pub async fn of_number(&self, order_id: &str) -> Result<Vec<Row>> {
-        self.of_number_by(&self.pool, order_id).await
+        self.measure(Work::Read, self.of_number_by(&self.pool, order_id)).await
     }
 
     pub(super) async fn of_number_by<'c>(

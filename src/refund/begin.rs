@@ -57,7 +57,9 @@ impl Refunds {
         }
         // Whoever asks while nobody was told yet asks what happened, however many ask at once.
         let key = Key::of(&refund);
-        if let Some(row) = self.ledger.read(&key).await.map_err(unavailable)?
+        let rows = self.ledger.of_number(refund.order_id.as_str()).await.map_err(unavailable)?;
+        begun.found(&rows);
+        if let Some(row) = rows.into_iter().find(|row| row.key == key)
             && row.state == State::NotApplied
             && !row.told
         {

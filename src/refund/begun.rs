@@ -2,8 +2,10 @@
 //! have to settle between them, each by one compare-and-set: whether it may have been sent, and
 //! whether its caller hears what the row says that it was told.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::ledger::{Key, Row, State};
 
 /// Whether the work on a refund has come to the point from which on it may be sent. Clones are
 /// the same.
@@ -14,6 +16,7 @@ pub struct Begun(Arc<Between>);
 struct Between {
     work: AtomicU8,
     word: AtomicU8,
+    told_before: OnceLock<Vec<(Key, i64)>>,
 }
 
 const LOOKING: u8 = 0;
@@ -40,6 +43,21 @@ impl Begun {
     pub(super) fn look_again(&self) {
         let _ =
             self.0.work.compare_exchange(CLAIMING, LOOKING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Notes the rows of its number as they are when the work begins.
+    pub(super) fn found(&self, rows: &[Row]) {
+        let told = rows.iter().filter(|row| row.state == State::NotApplied && row.told);
+        // The first ones are those of the beginning.
+        let _ = self.0.told_before.set(told.map(|row| (row.key.clone(), row.epoch)).collect());
+    }
+
+    /// Whether a caller was told, before this call began, that the refund of this row's claim was
+    /// not applied. Only a call that began afterwards repeats it: one that began before, and would
+    /// send it now, would move money that the caller has been told not to have moved.
+    pub(super) fn follows_what_was_told(&self, row: &Row) -> bool {
+        let told = self.0.told_before.get().map(Vec::as_slice).unwrap_or_default();
+        told.iter().any(|(key, epoch)| *key == row.key && *epoch == row.epoch)
     }
 
     /// The task's answer is what it is, and goes to the caller. False if nobody hears it.

@@ -8,7 +8,8 @@ use crate::trade::Refund;
 
 /// What the ledger knows of a number.
 pub(super) enum Recalled {
-    /// It may be claimed: there is no row, or one that a caller was told not to have been applied.
+    /// It may be claimed: there is no row, or one that a caller was told not to have been applied
+    /// before this call began.
     Free(Option<Box<Row>>),
     /// It was claimed with this content: only its row tells what became of it.
     Known(Box<Row>),
@@ -24,13 +25,13 @@ impl Refunds {
             let own = self.ledger.read(&Key::of(refund)).await.map_err(unavailable)?;
             let row = match own {
                 None if refund.app_id_named => return Ok(Recalled::Free(None)),
-                None => match self.elsewhere(refund).await? {
+                None => match self.elsewhere(refund, begun).await? {
                     None => return Ok(Recalled::Free(None)),
                     Some(row) => row,
                 },
                 // Once it was not applied, it may have been sent under another app_id since.
                 Some(row) if !refund.app_id_named && was_not_applied(&row, refund) => {
-                    self.elsewhere(refund).await?.unwrap_or(row)
+                    self.elsewhere(refund, begun).await?.unwrap_or(row)
                 }
                 Some(row) => row,
             };
@@ -42,7 +43,7 @@ impl Refunds {
             if row.state != State::NotApplied {
                 return Ok(Recalled::Known(Box::new(row)));
             }
-            if row.told {
+            if row.told && begun.follows_what_was_told(&row) {
                 return Ok(Recalled::Free(Some(Box::new(row))));
             }
             // A repeat asks before it acts: this one is told, and a later one may send.
@@ -56,14 +57,17 @@ impl Refunds {
     /// whose only credential was exchanged must not send it again. One that a caller was told
     /// not to have been applied is in nobody's way; nor is one of other content, where the number
     /// stands for this content under the refund's own `app_id`.
-    async fn elsewhere(&self, refund: &Refund) -> Result<Option<Row>, Error> {
+    async fn elsewhere(&self, refund: &Refund, begun: &Begun) -> Result<Option<Row>, Error> {
         let own = Key::of(refund);
         let rows = self.ledger.of_number(refund.order_id.as_str()).await.map_err(unavailable)?;
         let is_bound = rows.iter().any(|row| row.key == own);
         let mut differs = false;
         for row in rows.into_iter().filter(|row| row.key != own) {
             match row.compare(refund) {
-                Content::Same if row.state == State::NotApplied && row.told => {}
+                Content::Same
+                    if row.state == State::NotApplied
+                        && row.told
+                        && begun.follows_what_was_told(&row) => {}
                 Content::Same => return Ok(Some(row)),
                 Content::Differs(_) if is_bound => {}
                 Content::Differs(_) | Content::Forgotten => differs = true,

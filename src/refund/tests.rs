@@ -3,3 +3,4 @@
 mod bench;
 mod bounds;
 mod executions;
+mod told;
