@@ -4,7 +4,7 @@ import subprocess
 
 from contract import trade
 from scripted import STATE, Hold, Scripted, answered, not_found, recorded, unknown
-from trial import Trial, check, finished, kill, wait_for
+from trial import EXIT, Trial, check, finished, kill, wait_for
 
 SUCCEEDED = answered(trade.TRADE_STATE_SUCCEEDED)
 # Long enough for a few calls with the pauses that an example makes of itself.
@@ -20,7 +20,7 @@ def a_record_that_another_process_works_on_is_left_to_it(trial: Trial) -> None:
             # Of two, one could be told that no money moved while the other sends it again.
             trial.left(trial.run(server.address), "PENDING")
             resumed = trial.resume(server.address)
-            check(resumed.status == 2, f"exit status {resumed.status} of --resume")
+            check(resumed.status == EXIT["PENDING"], f"exit status {resumed.status} of --resume")
             check(len(server.calls) == 1, f"both called: {[call.rpc for call in server.calls]}")
         finally:
             kill(first)
@@ -43,7 +43,7 @@ def with_streams(redirection: str):
             run = finished(trial.start(server.address, patience=SOME))
             outcome = trial.outcome()
             check(server.count("Refund") > 0, f"nothing was sent: {run.err[-300:]}")
-        said = {0: "DONE", 1: "DECLINED", 2: outcome, 64: "that nothing was sent"}
+        said = {0: "DONE", 3: "DECLINED", 4: outcome, 64: "that nothing was sent"}
         told = said.get(run.status, outcome)
         check(told == outcome, f"exit status {run.status} says {told}, the record {outcome}")
 

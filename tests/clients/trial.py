@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from contract import trade
 
-EXIT = {"DONE": 0, "DECLINED": 1, "PENDING": 2}
+EXIT = {"DONE": 0, "DECLINED": 3, "PENDING": 4}
 PATIENCE = 1
 TIMEOUT = 5
 # A run that takes longer hangs.
@@ -127,8 +127,8 @@ class Trial:
         wrong = f"exit status {run.status}, stdout {run.out}: {run.err[-600:]}"
         if statuses:
             check(run.status in statuses, wrong)
-        # These say what became of a refund.
-        check(run.status not in (0, 1) and not run.out, wrong)
+        # These say that it is settled.
+        check(run.status not in (EXIT["DONE"], EXIT["DECLINED"]) and not run.out, wrong)
 
 
 def wait_for(what, seconds: float = 30.0):

@@ -10,7 +10,7 @@ from sunmi.trade.v1 import trade_service_pb2 as pb
 
 from .channel import Access
 
-# argparse ends with 2, which says here that a refund is pending; a traceback with 1: declined.
+# argparse ends with 2 and a traceback with 1: neither says what became of a refund.
 WRONG_USAGE = 64
 BROKEN = 70
 

@@ -27,7 +27,8 @@ from .details import decode
 from .flags import BROKEN, WRONG_USAGE, parsed
 from .store import DECLINED, DONE, PENDING, Busy, Record, Store, Unusable, same_content
 
-EXIT = {DONE: 0, DECLINED: 1, PENDING: 2}
+# Python itself ends with 1, and argparse with 2: no outcome has those.
+EXIT = {DONE: 0, DECLINED: 3, PENDING: 4}
 # What is waited at most, whatever the server asks for.
 LONGEST_DELAY = 30.0
 
@@ -116,7 +117,7 @@ def one(store: Store, refunder: Refunder, request: pb.RefundRequest) -> str:
 
 def log(words: str) -> None:
     """Says something on stderr. That it cannot be said, on a full disk say, changes nothing of the
-    refund: an exception would leave with 1, which says declined."""
+    refund: an exception would leave with 1, which says nothing of the refund."""
     try:
         print(words, file=sys.stderr, flush=True)
     except OSError:

@@ -66,7 +66,12 @@ export function ofLook(request: RefundRequest, { refund: record }: GetRefundResp
   if (record.needsPerson) {
     answer.words += `, needs a person at the server: ${record.doubtReason ?? ""}`;
   }
-  if (!tellsOf(request, record)) {
+  if (record.dispute !== undefined) {
+    // Sunmi contradicts what the ledger says, and Refund would only say that again.
+    answer.stop = true;
+    answer.refund = false;
+    answer.words += `, disputed, a person has to find out: ${record.dispute}`;
+  } else if (!tellsOf(request, record)) {
     // Refund alone compares the content.
     answer.words += ", of other content, or of none that is kept";
   } else if (record.state === RefundRecordState.SETTLED) {

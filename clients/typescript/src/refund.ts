@@ -13,7 +13,8 @@ import { lock } from "./lock.js";
 import { type Options, parseOptions, usage } from "./options.js";
 import { fileName, Store, type StoredRefund } from "./store.js";
 
-const STATUS: Record<Outcome, number> = { DONE: 0, DECLINED: 1, PENDING: 2 };
+// Node itself ends with 1: no outcome has that.
+const STATUS: Record<Outcome, number> = { DONE: 0, DECLINED: 3, PENDING: 4 };
 const WRONG_USAGE = 64;
 // Without RetryInfo the wait grows from the first to the second; with it, it is at most the third.
 const FIRST_WAIT = 1000, LONGEST_WAIT = 10_000, LONGEST_ASKED = 30_000;
@@ -118,7 +119,10 @@ async function resume(refunder: Refunder): Promise<number> {
   for (const number of refunder.store.numbers()) {
     try {
       const found = refunder.store.read(number);
-      if (found?.outcome === "PENDING") {
+      if (found === undefined) {
+        throw new Error("no record has the name of this number");
+      }
+      if (found.outcome === "PENDING") {
         worst = Math.max(worst, await one(refunder, found.request));
       }
     } catch (error) {

@@ -68,8 +68,8 @@ export class Store {
   /** The numbers of all records. */
   numbers(): string[] {
     return readdirSync(this.folder)
-      .filter((name) => /^[A-Za-z0-9_%-]+\.json$/.test(name))
-      .map((name) => decodeURIComponent(name.slice(0, -".json".length)))
+      .filter((name) => name.endsWith(".json") && !name.startsWith("."))
+      .map((name) => decoded(name.slice(0, -".json".length)))
       .sort();
   }
 
@@ -82,6 +82,15 @@ export class Store {
 export function fileName(number: string): string {
   return encodeURIComponent(number)
     .replace(/[.!~*'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** The number of a file; the name itself, where no number has it. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function parse(text: string, number: string): StoredRefund {

@@ -18,7 +18,7 @@ import (
 	pb "github.com/sunmi-trade/sunmi-trade/clients/go/sunmi/trade/v1"
 )
 
-const exitDone, exitDeclined, exitPending, exitUsage = 0, 1, 2, 64
+const exitDone, exitDeclined, exitPending, exitUsage = 0, 3, 4, 64
 
 type options struct {
 	access            Access

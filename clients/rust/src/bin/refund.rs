@@ -1,6 +1,6 @@
 //! Makes a refund, once, and tells whether it is done, declined or pending.
 //!
-//! Exit status: 0 every one is done, 1 one was declined, 2 one is pending, 64 wrong usage: then
+//! Exit status: 0 every one is done, 3 one was declined, 4 one is pending, 64 wrong usage: then
 //! nothing was sent.
 
 use std::error::Error;
@@ -58,7 +58,7 @@ fn seconds(text: &str) -> Result<Duration, Box<dyn Error + Send + Sync>> {
     if seconds.is_zero() { Err("it must be more than 0".into()) } else { Ok(seconds) }
 }
 
-const PENDING: u8 = 2;
+const PENDING: u8 = 4;
 const WRONG_USAGE: u8 = 64;
 
 #[tokio::main]
@@ -161,7 +161,7 @@ async fn settle(caller: &Caller, store: &Store, mut record: Record, maybe_sent: 
 fn told(number: &str, outcome: Outcome) -> u8 {
     let (word, status) = match outcome {
         Outcome::Done => ("done", 0),
-        Outcome::Declined => ("declined", 1),
+        Outcome::Declined => ("declined", 3),
         Outcome::Pending => ("pending", PENDING),
     };
     println!("{number} {word}");

@@ -3,9 +3,16 @@ package com.sunmi.trade.example;
 /** What is known of a refund. A greater one is a greater exit status. */
 enum Outcome {
   /** The money was refunded. */
-  DONE,
+  DONE(0),
   /** No money moved. */
-  DECLINED,
+  DECLINED(3),
   /** The money may have moved, or may yet. */
-  PENDING
+  PENDING(4);
+
+  /** Not 1, with which Java itself ends. */
+  final int status;
+
+  Outcome(int status) {
+    this.status = status;
+  }
 }

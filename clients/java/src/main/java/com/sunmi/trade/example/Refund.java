@@ -38,7 +38,7 @@ public final class Refund {
       System.err.println("refund: " + wrong);
       System.exit(USAGE);
     } catch (Throwable broken) {
-      // Java's own exit status would be 1: declined. The refund is as its record says.
+      // The refund is as its record says.
       broken.printStackTrace();
       System.exit(BROKEN);
     }
@@ -128,7 +128,7 @@ public final class Refund {
       } catch (IOException failed) {
         // Nobody knows what it was: for a person, and not in the way of the others.
         Refunder.log(number, failed.toString());
-        worst = Outcome.PENDING.ordinal();
+        worst = Outcome.PENDING.status;
       }
     }
     return worst;
@@ -137,6 +137,6 @@ public final class Refund {
   /** Says how a refund was left, and gives its exit status. */
   private static int tell(String number, Outcome outcome) {
     System.out.println(number + " " + outcome.name().toLowerCase(Locale.ROOT));
-    return outcome.ordinal();
+    return outcome.status;
   }
 }
