@@ -2,7 +2,7 @@
 
 from contract import trade
 from scripted import STATE, Scripted, answered, recorded
-from trial import Trial, check
+from trial import EXIT, Trial, check
 
 SUCCEEDED = answered(trade.TRADE_STATE_SUCCEEDED)
 CASES = {}
@@ -70,7 +70,7 @@ def a_copy_of_a_record_is_not_worked_on(trial: Trial, server: str) -> None:
     whole = trial.file().read_text()
     trial.write("DECLINED")
     (trial.store / "copy.json").write_text(whole)
-    trial.refused(trial.resume(server), 2, 64)
+    trial.refused(trial.resume(server), EXIT["PENDING"], 64)
     check(trial.outcome() == "DECLINED", "the record itself was changed")
 
 
@@ -80,7 +80,7 @@ def a_record_with_another_name_is_not_passed_over_by_resume(trial: Trial, server
     for trial.number, name in names.items():
         trial.write("PENDING")
         trial.file().rename(trial.store / name)
-        trial.refused(trial.resume(server), 2, 64)
+        trial.refused(trial.resume(server), EXIT["PENDING"], 64)
         (trial.store / name).unlink()
 
 

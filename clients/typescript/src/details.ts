@@ -52,7 +52,9 @@ function packedDetails(error: ServiceError): Any[] {
   if (!(trailer instanceof Uint8Array)) {
     return [];
   }
-  return readable(() => fromBinary(StatusSchema, trailer).details) ?? [];
+  const told = readable(() => fromBinary(StatusSchema, trailer));
+  // Of another status it speaks of something else.
+  return told?.code === error.code ? told.details : [];
 }
 
 function find<Desc extends DescMessage>(packed: Any[], schema: Desc): MessageShape<Desc> | undefined {

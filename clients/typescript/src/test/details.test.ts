@@ -59,6 +59,8 @@ test("a trailer that cannot be read, or is not there, is no TradeError, and sett
     assert.equal(ofError(error).outcome, "PENDING");
   }
   assert.equal(ofError(failure(status.FAILED_PRECONDITION, whole)).outcome, "DECLINED");
+  // Of another status it speaks of something else.
+  assert.equal(ofError(failure(status.UNKNOWN, whole)).outcome, "PENDING");
 });
 
 test("one detail that cannot be read does not hide the others", () => {
@@ -76,7 +78,7 @@ test("a step that needs a person, and a caller who is refused, stop the example 
   const stops = [NextStep.FIX_REQUEST, NextStep.FIX_DEPLOYMENT, NextStep.FIX_MERCHANT_ACCOUNT, NextStep.ASK_SUNMI,
     NextStep.RESOLVE_OPEN_REFUND];
   for (const step of [...stops, NextStep.RETRY, NextStep.REPEAT_SAME_REFUND, NextStep.UNSPECIFIED, 99 as NextStep]) {
-    const answer = ofError(failure(status.UNKNOWN, next(step)));
+    const answer = ofError(failure(status.FAILED_PRECONDITION, next(step)));
     assert.deepEqual([answer.outcome, answer.stop], ["PENDING", stops.includes(step)], String(step));
   }
   for (const code of [status.UNAUTHENTICATED, status.PERMISSION_DENIED]) {
