@@ -31,6 +31,7 @@ mod days;
 mod durability;
 mod facts;
 mod feed;
+mod group;
 mod moves;
 mod open;
 mod overview;
@@ -39,6 +40,9 @@ mod row;
 mod search;
 mod snapshot;
 mod trouble;
+mod writes;
+
+use group::Group;
 
 pub(crate) use claims::blocking;
 pub use claims::{Claim, ClaimRequest, Looked};
@@ -135,8 +139,8 @@ type Result<T> = std::result::Result<T, LedgerError>;
 pub struct Ledger {
     pool: AnyPool,
     dialect: Dialect,
-    /// Whether it outlives its connections.
-    is_on_disk: bool,
+    /// What writes to it, where that is one for all. What only reads goes by the pool.
+    group: Option<Group>,
     clock: Clock,
     /// Told of each row that this process changes.
     changes: broadcast::Sender<Key>,
@@ -177,10 +181,12 @@ impl Ledger {
     /// That one is measured by them already.
     pub fn measured_by(mut self, metrics: &Metrics) -> std::result::Result<Self, BoxError> {
         self.metrics = metrics.ledger();
-        let pool = self.pool.clone();
+        let (pool, group) = (self.pool.clone(), self.group.clone());
         let connections = ("sunmi_ledger_connections", "Connections to the ledger's database.");
         metrics.pull(Pulled::new(Type::Gauge, connections, ["state"], move || {
             let (all, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
+            let writes = group.as_ref().map(|group| f64::from(u8::from(group.is_idle())));
+            let (all, idle) = (all + writes.map_or(0.0, |_| 1.0), idle + writes.unwrap_or(0.0));
             vec![(["idle"], idle), (["used"], (all - idle).max(0.0))]
         })?)?;
         Ok(self)
@@ -189,6 +195,9 @@ impl Ledger {
     /// Closes its connections once no statement uses them. Nothing can be read or recorded
     /// afterwards.
     pub async fn close(&self) {
+        if let Some(group) = &self.group {
+            group.close().await;
+        }
         self.pool.close().await;
     }
 
@@ -228,7 +237,8 @@ impl Ledger {
     /// Whether no statement is under way. Until then, time that is not the world's has to
     /// stand still.
     pub fn is_idle(&self) -> bool {
-        self.pool.num_idle() == self.pool.size() as usize
+        let is_written = self.group.as_ref().is_none_or(Group::is_idle);
+        is_written && self.pool.num_idle() == self.pool.size() as usize
     }
 
     /// The SQL of this text, in which `{now}` is the database's time in milliseconds, and

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, FromRow, Row as _, Transaction};
+use sqlx::{Any, AnyConnection, FromRow, Row as _};
 
 use super::days::{Day, Spent};
 use super::durability::{self, Durability};
@@ -81,19 +81,39 @@ impl Ledger {
     }
 
     async fn try_claim(&self, request: &ClaimRequest<'_>) -> Result<Claim> {
-        let mut tx = self.begin().await?;
+        let mut write = self.begin().await?;
+        let claim = self.decide_claim(write.connection()?, request).await;
+        match claim {
+            Ok(Claim::Fresh(permit, row, durability)) => {
+                let warned = write.keep().await?;
+                self.announce(&row.key, row.epoch, State::Claimed, "claim");
+                Ok(Claim::Fresh(permit, row, durability.or_warned(warned)))
+            }
+            not_written => {
+                write.undo().await?;
+                not_written
+            }
+        }
+    }
+
+    /// What a claim comes to. It is written if it is a fresh one, and may be if it is beyond a bound.
+    async fn decide_claim(
+        &self,
+        tx: &mut AnyConnection,
+        request: &ClaimRequest<'_>,
+    ) -> Result<Claim> {
         let payment = Payment {
             app_id: request.refund.app_id.clone(),
             asked: request.refund.original.clone(),
             found: request.looked.names.clone(),
         };
         let key = Key::of(request.refund);
-        self.lock(&mut tx, lock_numbers(&key, &payment, request.refund)).await?;
+        self.lock(tx, lock_numbers(&key, &payment, request.refund)).await?;
         let row = self.read_by(&mut *tx, &key).await?;
         if let Some(claim) = row.as_ref().and_then(|row| unclaimable(row, request)) {
             return Ok(claim);
         }
-        let rows = self.of_payment_by(&mut tx, &payment).await?;
+        let rows = self.of_payment_by(&mut *tx, &payment).await?;
         if let Some(claim) = obstacle(&rows, &key, request) {
             return Ok(claim);
         }
@@ -101,47 +121,23 @@ impl Ledger {
             return Ok(Claim::Changed);
         }
         let (refund, is_bound) = (request.refund, row.is_some());
-        if !refund.app_id_named && self.is_elsewhere(&mut tx, refund, is_bound).await? {
+        if !refund.app_id_named && self.is_elsewhere(tx, refund, is_bound).await? {
             return Ok(Claim::Changed);
         }
         let then = complete(request, &rows, &payment);
-        let Some((row, durability)) = self.write_claim(&mut tx, request, &then).await? else {
+        let Some((row, durability)) = self.write_claim(tx, request, &then).await? else {
             return Ok(Claim::Changed);
         };
-        if let Some(spent) = self.beyond(&mut tx, request.refund, &row).await? {
-            tx.rollback().await?;
+        if let Some(spent) = self.beyond(tx, request.refund, &row).await? {
             return Ok(Claim::Beyond(spent));
         }
-        let warned = durability::watch(tx.commit()).await?;
-        self.announce(&key, row.epoch, State::Claimed, "claim");
         let permit = Permit::of_claim(row.epoch, request.begun.after(request.ceiling));
-        Ok(Claim::Fresh(permit, Box::new(row), durability.or_warned(warned)))
-    }
-
-    async fn begin(&self) -> Result<Transaction<'static, Any>> {
-        // SQLite takes its lock at once: a transaction that reads first could not write later,
-        // if the command line wrote meanwhile.
-        Ok(match self.dialect {
-            Dialect::Sqlite => match self.pool.begin_with("BEGIN IMMEDIATE").await {
-                // The last transaction could neither be committed nor, by the driver's count, be
-                // ended: the disk was full, say. A new connection has none of that.
-                Err(sqlx::Error::InvalidSavePointStatement) if self.is_on_disk => {
-                    self.pool.acquire().await?.close().await?;
-                    self.pool.begin_with("BEGIN IMMEDIATE").await?
-                }
-                begun => begun?,
-            },
-            // What other claims committed while this one waits for its turn has to be seen, whatever
-            // a pooler made of this server's settings.
-            Dialect::Postgres => {
-                self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?
-            }
-        })
+        Ok(Claim::Fresh(permit, Box::new(row), durability))
     }
 
     /// Waits for its turn among the claims that have one of these numbers, too. SQLite has only
     /// one writer anyway.
-    async fn lock(&self, tx: &mut Transaction<'static, Any>, numbers: BTreeSet<i64>) -> Result<()> {
+    async fn lock(&self, tx: &mut AnyConnection, numbers: BTreeSet<i64>) -> Result<()> {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
         }
@@ -150,7 +146,7 @@ impl Ledger {
             .map(|number| format!("CAST(pg_advisory_xact_lock({number}) AS TEXT)"))
             .collect();
         let sql = self.sql(&format!("SELECT {}", locks.join(", ")));
-        sqlx::query(sql).execute(&mut **tx).await?;
+        sqlx::query(sql).execute(&mut *tx).await?;
         Ok(())
     }
 
@@ -158,12 +154,12 @@ impl Ledger {
     /// leaves too little for it. It is written first, so that the day is the one that it counts for.
     async fn beyond(
         &self,
-        tx: &mut Transaction<'static, Any>,
+        tx: &mut AnyConnection,
         refund: &Refund,
         row: &Row,
     ) -> Result<Option<Spent>> {
         let Some((caller, most)) = refund.bounded() else { return Ok(None) };
-        let spent = self.spent_by(&mut **tx, caller, Day::of(row.claimed_at)).await?;
+        let spent = self.spent_by(&mut *tx, caller, Day::of(row.claimed_at)).await?;
         let before = spent.without(refund.amount);
         Ok((!before.leaves(refund.amount, most)).then_some(before))
     }
@@ -173,11 +169,11 @@ impl Ledger {
     /// others may have it for other content.
     async fn is_elsewhere(
         &self,
-        tx: &mut Transaction<'static, Any>,
+        tx: &mut AnyConnection,
         refund: &Refund,
         is_bound: bool,
     ) -> Result<bool> {
-        let rows = self.of_number_by(&mut **tx, refund.order_id.as_str()).await?;
+        let rows = self.of_number_by(&mut *tx, refund.order_id.as_str()).await?;
         let own = Key::of(refund);
         let is_other = |row: &Row| match row.compare(refund) {
             Content::Differs(_) => is_bound,
@@ -190,7 +186,7 @@ impl Ledger {
     /// Writes the claim, if nobody else did.
     async fn write_claim(
         &self,
-        tx: &mut Transaction<'static, Any>,
+        tx: &mut AnyConnection,
         request: &ClaimRequest<'_>,
         then: &PaymentThen,
     ) -> Result<Option<(Row, Durability)>> {
@@ -210,7 +206,7 @@ impl Ledger {
             .bind(request.looked.epoch)
             .bind(request.refund.note.operator.clone())
             .bind(request.refund.note.reason.clone());
-        let written = query.fetch_optional(&mut **tx).await?;
+        let written = query.fetch_optional(&mut *tx).await?;
         written
             .map(|written| {
                 let durable: String = written.try_get("durable")?;

@@ -25,9 +25,7 @@ impl Ledger {
 
     /// The name of the upstream that it belongs to, if it belongs to one.
     pub(super) async fn bound_to(&self) -> Result<Option<String>> {
-        Ok(sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = 'upstream'")
-            .fetch_optional(&self.pool)
-            .await?)
+        self.known("upstream").await
     }
 
     /// What it is.
@@ -53,30 +51,33 @@ impl Ledger {
             return Err(LedgerError::new(format!("it belongs to {upstream} already")));
         }
         let said = format!("from {before} to {upstream} by {}: {}", decision.by, decision.reason);
-        let mut tx = self.pool.begin().await?;
+        let mut write = self.begin().await?;
         sqlx::query("UPDATE ledger_facts SET value = $1 WHERE name = 'upstream'")
             .bind(upstream.to_owned())
-            .execute(&mut *tx)
+            .execute(write.connection()?)
             .await?;
         let keep = "INSERT INTO ledger_facts (name, value) \
             VALUES ('rehomed at ' || CAST({now} AS TEXT), $1) ON CONFLICT DO NOTHING";
-        sqlx::query(self.sql(keep)).bind(said).execute(&mut *tx).await?;
-        tx.commit().await?;
+        sqlx::query(self.sql(keep)).bind(said).execute(write.connection()?).await?;
+        write.keep().await?;
         Ok(before)
     }
 
     /// The fact of this name: this value, if there was none.
     pub(super) async fn fact(&self, name: &str, value: &str) -> Result<String> {
-        sqlx::query(
-            "INSERT INTO ledger_facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(name.to_owned())
-        .bind(value.to_owned())
-        .execute(&self.pool)
-        .await?;
+        if let Some(known) = self.known(name).await? {
+            return Ok(known);
+        }
+        let insert =
+            "INSERT INTO ledger_facts (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.wrote(sqlx::query(insert).bind(name.to_owned()).bind(value.to_owned())).await?;
+        self.known(name).await?.ok_or_else(|| LedgerError::new("a fact is gone"))
+    }
+
+    async fn known(&self, name: &str) -> Result<Option<String>> {
         Ok(sqlx::query_scalar("SELECT value FROM ledger_facts WHERE name = $1")
             .bind(name.to_owned())
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?)
     }
 }

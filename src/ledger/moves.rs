@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, FromRow, Row as _};
 
@@ -267,11 +267,8 @@ impl Ledger {
              AND person = 0 AND {}",
             needs_person("$1", "$2")
         ));
-        let call = sqlx::query(sql)
-            .bind(millis(patience.window))
-            .bind(millis(patience.processing))
-            .execute(&self.pool);
-        Ok(self.measure(Work::CallPersons, call).await?.rows_affected())
+        let call = sqlx::query(sql).bind(millis(patience.window)).bind(millis(patience.processing));
+        self.measure(Work::CallPersons, self.wrote(call)).await
     }
 
     /// Keeps that Sunmi contradicts how a refund is settled; it stays settled so.
@@ -327,7 +324,7 @@ impl Ledger {
             .bind(key.app_id.as_str().to_owned())
             .bind(key.order_id.as_str().to_owned())
             .bind(millis(wait));
-        query.execute(&self.pool).await?;
+        self.wrote(query).await?;
         Ok(())
     }
 
@@ -338,7 +335,7 @@ impl Ledger {
              WHERE app_id = $1 AND state IN ('claimed', 'in_doubt', 'processing') \
              AND state <> 'claimed'",
         );
-        sqlx::query(sql).bind(app_id.as_str().to_owned()).execute(&self.pool).await?;
+        self.wrote(sqlx::query(sql).bind(app_id.as_str().to_owned())).await?;
         Ok(())
     }
 
@@ -361,9 +358,8 @@ impl Ledger {
              WHERE state IN ('settled', 'not_applied') AND amount IS NOT NULL
              AND changed_at + $1 <= {now}"#,
         );
-        let purge = sqlx::query(sql).bind(millis(retention)).execute(&self.pool);
-        let done = self.measure(Work::Purge, purge).await?;
-        Ok(done.rows_affected())
+        let purge = sqlx::query(sql).bind(millis(retention));
+        self.measure(Work::Purge, self.wrote(purge)).await
     }
 
     /// Puts all claimed refunds in doubt.
@@ -372,7 +368,10 @@ impl Ledger {
             "UPDATE refunds SET state = 'in_doubt', changed_at = {now}, change = {next_change}, \
              look_at = {now} WHERE state = 'claimed' RETURNING app_id, order_id, epoch",
         );
-        for row in sqlx::query(sql).fetch_all(&self.pool).await? {
+        let mut write = self.begin().await?;
+        let doubted = sqlx::query(sql).fetch_all(write.connection()?).await?;
+        write.keep().await?;
+        for row in doubted {
             let key = Key::from_row(&row)?;
             self.announce(&key, row.try_get("epoch")?, State::InDoubt, "the last process ended");
         }
@@ -393,14 +392,8 @@ impl Ledger {
         Ok(changed)
     }
 
-    /// What a statement that writes returns of the row that it wrote. It is run to its end: the
-    /// driver would else take the row and never hear that the commit failed.
-    async fn returned(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>> {
-        Ok(query.fetch_all(&self.pool).await?.pop())
-    }
-
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {
-        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+        Ok(self.wrote(query).await? == 1)
     }
 
     /// One event for each change of state, for operators and for those who wait for it.

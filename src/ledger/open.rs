@@ -12,6 +12,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection, Executor, SqlSafeStr};
 use tokio::sync::broadcast;
 
+use super::group::Group;
 use super::{CHANGES_TOLD, Clock, Dialect, Ledger, LedgerError, Result};
 use crate::error::BoxError;
 use crate::metrics::LedgerMetrics;
@@ -34,6 +35,9 @@ const POSTGRES_FEED: (&str, &str) =
 /// So often is the opening of an SQLite file tried, if others open it as well.
 const SQLITE_TRIES: u32 = 5;
 const SQLITE_PAUSE: Duration = Duration::from_millis(50);
+
+/// So many connections read from an SQLite file that is served from, beside the one that writes.
+const SQLITE_READERS: u32 = 4;
 
 /// So many connections to PostgreSQL are kept at most.
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -128,7 +132,7 @@ fn shown_url(url: &str) -> String {
 }
 
 /// FULL: a commit is on the disk before the refund is sent.
-const SQLITE_SETTINGS: [&str; 3] =
+pub(super) const SQLITE_SETTINGS: [&str; 3] =
     ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 5000"];
 
 /// A commit is on the disk before the refund is sent, whatever the server's default; and no
@@ -225,8 +229,11 @@ impl Ledger {
         };
         let (changes, _) = broadcast::channel(CHANGES_TOLD);
         let metrics = LedgerMetrics::default();
-        let is_on_disk = !matches!(location, Location::Memory);
-        Ok(Self { pool, dialect, is_on_disk, clock, changes, metrics, trouble: None, _lock: lock })
+        let group = match location {
+            Location::Sqlite(path) => Some(Group::new(file_url(path, "rw"))),
+            Location::Memory | Location::Postgres(_) => None,
+        };
+        Ok(Self { pool, dialect, group, clock, changes, metrics, trouble: None, _lock: lock })
     }
 }
 
@@ -262,14 +269,14 @@ async fn prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)
 
 async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)> {
     let (pool, clock) = match location {
-        Location::Memory => (sqlite("sqlite::memory:").await?, Clock::Sqlite),
+        Location::Memory => (sqlite("sqlite::memory:", 1).await?, Clock::Sqlite),
         Location::Sqlite(path) => {
             let mode = match access {
                 Access::Serve => "rwc",
                 Access::ServeExisting | Access::Visit => "rw",
             };
-            let url = format!("sqlite://{}?mode={mode}", path.display());
-            (sqlite(&url).await?, Clock::Sqlite)
+            let connections = if access.serves() { SQLITE_READERS } else { 1 };
+            (sqlite(&file_url(path, mode), connections).await?, Clock::Sqlite)
         }
         Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
     };
@@ -344,13 +351,16 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
-/// One connection, kept for ever: SQLite writes one at a time anyway, and a ledger in memory
-/// lives as long as its connection. It is not tested before use: whoever gave up during the
-/// test would close it.
-async fn sqlite(url: &str) -> Result<AnyPool> {
+fn file_url(path: &Path, mode: &str) -> String {
+    format!("sqlite://{}?mode={mode}", path.display())
+}
+
+/// Connections that are kept for ever: a ledger in memory lives as long as its one. None is tested
+/// before use: whoever gave up during the test would close it.
+async fn sqlite(url: &str, connections: u32) -> Result<AnyPool> {
     let options = AnyPoolOptions::new()
         .min_connections(1)
-        .max_connections(1)
+        .max_connections(connections)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None);
@@ -370,16 +380,22 @@ async fn connect(
     settings: &'static [&'static str],
 ) -> Result<AnyPool> {
     // One is tried by itself: the pool would try for long, and say that it waited in vain.
-    let first = async {
-        let mut connection = AnyConnection::connect(url).await?;
-        set(&mut connection, settings).await?;
-        connection.close().await
-    };
+    let first = async { connection(url, settings).await?.close().await };
     tokio::time::timeout(options.get_acquire_timeout(), first)
         .await
         .map_err(LedgerError::new)??;
     let options = options.after_connect(|connection, _| Box::pin(set(connection, settings)));
     Ok(options.connect(url).await?)
+}
+
+/// A connection that is set so.
+pub(super) async fn connection(
+    url: &str,
+    settings: &[&'static str],
+) -> sqlx::Result<AnyConnection> {
+    let mut connection = AnyConnection::connect(url).await?;
+    set(&mut connection, settings).await?;
+    Ok(connection)
 }
 
 async fn set(connection: &mut AnyConnection, settings: &[&'static str]) -> sqlx::Result<()> {

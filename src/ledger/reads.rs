@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Executor, FromRow, Row as _, Transaction};
+use sqlx::{Any, Executor, FromRow, Row as _};
 
 use super::{Decision, Key, Known, Ledger, LedgerError, Patience, Result, Row, State, millis};
 use crate::metrics::{Doubts, Work};
@@ -70,18 +70,10 @@ impl Ledger {
 
     /// All refunds of this payment, by every name that is known of it.
     pub async fn of_payment(&self, payment: &Payment) -> Result<Vec<Row>> {
-        self.measure(Work::Read, self.of_payment_on(&self.pool, payment)).await
+        self.measure(Work::Read, self.of_payment_by(&self.pool, payment)).await
     }
 
-    pub(super) async fn of_payment_by(
-        &self,
-        tx: &mut Transaction<'static, Any>,
-        payment: &Payment,
-    ) -> Result<Vec<Row>> {
-        self.of_payment_on(&mut **tx, payment).await
-    }
-
-    async fn of_payment_on<'c>(
+    pub(super) async fn of_payment_by<'c>(
         &self,
         connection: impl Executor<'c, Database = Any>,
         payment: &Payment,
@@ -157,14 +149,12 @@ impl Ledger {
     async fn take(&self, key: &Key, look_at: i64, hold: Duration) -> Result<bool> {
         let update = "UPDATE refunds SET look_at = {now} + $1, looks = looks + 1 \
             WHERE app_id = $2 AND order_id = $3 AND look_at = $4";
-        let done = sqlx::query(self.sql(update))
+        let take = sqlx::query(self.sql(update))
             .bind(millis(hold))
             .bind(key.app_id.as_str().to_owned())
             .bind(key.order_id.as_str().to_owned())
-            .bind(look_at)
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() == 1)
+            .bind(look_at);
+        Ok(self.wrote(take).await? == 1)
     }
 }
 

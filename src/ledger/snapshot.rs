@@ -19,8 +19,8 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Ledger {
-    /// The ledger as it is now, for as long as what comes back lives. An SQLite ledger cannot be
-    /// used otherwise by this process meanwhile: it has one connection.
+    /// The ledger as it is now, for as long as what comes back lives. Whoever only visits an SQLite
+    /// ledger cannot read it otherwise meanwhile: it has one connection to read by.
     ///
     /// # Errors
     /// That the ledger cannot be read.

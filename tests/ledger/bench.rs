@@ -9,8 +9,8 @@ use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection};
 use sunmi_trade::clock::BootClock;
 use sunmi_trade::ledger::{
-    Access, Claim, ClaimRequest, Clock, Doubt, Key, Ledger, Location, Looked, Row, Said, Settled,
-    State,
+    Access, Claim, ClaimRequest, Clock, Doubt, Key, Ledger, LedgerError, Location, Looked, Row,
+    Said, Settled, State,
 };
 use sunmi_trade::trade::{
     Evidence, Identifier, Note, OrderRef, Payment, PaymentNames, Refund, RefundTrade, Refunded,
@@ -227,9 +227,19 @@ pub(crate) async fn claim_after(ledger: &Ledger, refund: &Refund, looked: &Looke
 
 /// The same by a claim that is known by this.
 pub(crate) async fn claim_as(ledger: &Ledger, refund: &Refund, looked: &Looked, id: &str) -> Claim {
+    try_claim_as(ledger, refund, looked, id).await.expect("a ledger that works")
+}
+
+/// The same where the ledger may fail.
+pub(crate) async fn try_claim_as(
+    ledger: &Ledger,
+    refund: &Refund,
+    looked: &Looked,
+    id: &str,
+) -> Result<Claim, LedgerError> {
     let begun = BootClock::default().now();
     let request = ClaimRequest { refund, id, looked, ceiling: CEILING, begun };
-    ledger.claim(&request).await.expect("a ledger that works")
+    ledger.claim(&request).await
 }
 
 /// Looks and tries to claim a refund.

@@ -88,7 +88,7 @@ async fn a_refund_costs_two_commits_to_a_file() {
 
 /// The commits in a write-ahead log (sqlite.org/walformat.html): its frames that say how
 /// large the database is after them, and are of this log's salt, not of an older one's.
-fn commits_in(log: &[u8]) -> u64 {
+pub(crate) fn commits_in(log: &[u8]) -> u64 {
     const HEADER: usize = 32;
     const FRAME_HEADER: usize = 24;
     let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());

@@ -37,4 +37,5 @@ mod identities;
 mod opening;
 mod answers;
 mod commits;
+mod groups;
 mod unwritten;
