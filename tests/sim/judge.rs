@@ -129,9 +129,11 @@ impl Left {
         ensure(failed, || "none failed".to_owned())
     }
 
-    /// Whether nothing that was sent under the number until then moved money.
+    /// Whether nothing that was sent under the number until then moved money. What was restored may
+    /// say that a refund was not applied, of which nobody was told yet, and which was told and sent since:
+    /// that is told once more. Whoever repeats it is told what Sunmi has, and sends nothing.
     fn not_applied(&self, number: &Number, until: Duration) -> Verdict {
-        if self.is_lost() {
+        if self.restored {
             return Ok(());
         }
         let moved = self.sends(number).find(|it| it.at < until && self.moves(it));

@@ -39,7 +39,7 @@ impl Left {
         let app_id = row.key.app_id.as_str();
         let number = self.of_row(row);
         let moved = self.sends(&number).find(|it| it.app_id == app_id && self.moves(it));
-        ensure(moved.is_none() || self.is_lost(), || format!("money moved: {moved:?}"))
+        ensure(moved.is_none() || self.restored, || format!("money moved: {moved:?}"))
     }
 
     /// What is left open must be what the rules leave to a person.
