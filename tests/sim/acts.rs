@@ -131,7 +131,7 @@ async fn change_keys(world: Arc<World>, upstream: Arc<Upstream>) {
     upstream.take_new_keys();
 }
 
-/// Where a ledger is that can be restored, if one is to be.
+/// Where a ledger is that is a file, if it is one.
 #[derive(Clone, Debug)]
 pub struct Scratch(Option<Arc<Folder>>);
 

@@ -111,7 +111,7 @@ impl Callers {
     }
 
     async fn call(self: Arc<Self>, mut plan: Plan) {
-        tokio::time::sleep(plan.at).await;
+        self.world.pass(plan.at).await;
         for repeat in 0..=plan.repeats {
             let Some(call) = self.call_once(&plan, repeat).await else { return };
             if matches!(call.told, Told::Refunded(_)) || !self.world.is_faulty() {
@@ -121,7 +121,7 @@ impl Callers {
                 plan.refund.acknowledged = Box::new([id(&open)]);
             }
             let key = ("pause", plan.refund.order_id.as_str(), plan.at, repeat);
-            tokio::time::sleep(self.world.rng(key).ms(0..400)).await;
+            self.world.pass(self.world.rng(key).ms(0..400)).await;
         }
     }
 

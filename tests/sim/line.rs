@@ -50,14 +50,14 @@ impl Line {
         let reply = match answer {
             Answer::Hang => std::future::pending().await,
             Answer::Broken | Answer::Unreachable => {
-                tokio::time::sleep(back).await;
+                world.pass(back).await;
                 return Err(SendError::MaybeSent("the connection broke".into()));
             }
             Answer::True | Answer::Code(..) | Answer::Http(_) | Answer::Html | Answer::Crossed => {
                 rx.await.map_err(|gone| SendError::MaybeSent(gone.into()))?
             }
         };
-        tokio::time::sleep(back).await;
+        world.pass(back).await;
         let is_crossed = matches!(answer, Answer::Crossed);
         let reply = if is_crossed { upstream.crossed(endpoint, &form) } else { reply };
         spoil(answer, reply)

@@ -16,6 +16,9 @@ pub const LAG: Duration = Duration::from_secs(5);
 /// By how much the ledger's leases outlast the ceiling, less a little for a clock that drifts.
 const LEASE_MARGIN: Duration = Duration::from_millis(4_900);
 
+/// Every sixth run is on a file.
+const IN_FILE: u64 = 6;
+
 #[derive(Clone, Debug)]
 pub struct Options {
     pub seed: u64,
@@ -73,7 +76,10 @@ pub struct Options {
     pub commit_unknown: f64,
     /// Rows are emptied so long after they came to rest, if at all.
     pub retention: Option<Duration>,
-    /// The ledger loses its last commits once.
+    /// The ledger is a file, whose writes share commits. What several connections answer at once may come
+    /// in another order in each run, so a replay may differ.
+    pub in_file: bool,
+    /// The ledger, a file, loses its last commits once.
     pub restored: bool,
 
     // The ledger's clock.
@@ -136,6 +142,7 @@ impl Options {
             statement_fails: 0.0,
             commit_unknown: 0.0,
             retention: None,
+            in_file: seed.is_multiple_of(IN_FILE),
             restored: false,
             drift: 0.0,
             jumps: Duration::ZERO,

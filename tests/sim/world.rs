@@ -17,6 +17,9 @@ use crate::rng::Rng;
 /// The time of day at the start, in milliseconds.
 const EPOCH: i64 = 1_700_000_000_000;
 
+/// What comes in step comes at multiples of this.
+const STEP: Duration = Duration::from_millis(100);
+
 /// All ledgers of a run: time stands still while a statement of one is under way.
 type Ledgers = Arc<Mutex<Vec<Ledger>>>;
 
@@ -53,6 +56,16 @@ impl World {
     /// Since the start, by the clock of every replica.
     pub fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// Lets so much time pass. Where writes share commits, what then happens does so in step with what
+    /// happens elsewhere: only what comes at once shares one.
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+        if self.options.in_file {
+            let beyond = Duration::from_millis((self.now().as_millis() % STEP.as_millis()) as u64);
+            tokio::time::sleep(STEP - beyond).await;
+        }
     }
 
     /// The database's clock, in milliseconds.
@@ -153,7 +166,7 @@ where
         })
         .build()
         .unwrap();
-    let scratch = crate::acts::Scratch::new(options.restored);
+    let scratch = crate::acts::Scratch::new(options.in_file || options.restored);
     runtime.block_on(async {
         tokio::spawn(async move {
             loop {
