@@ -26,11 +26,15 @@ const MIGRATIONS: [(&str, &str); 5] = [
     ("feed", include_str!("../../migrations/0005_feed.sql")),
 ];
 
-/// What comes after them in each.
+/// What comes after them in each database.
 const SQLITE_FEED: (&str, &str) =
     ("feed triggers", include_str!("../../migrations/0006_feed.sqlite.sql"));
 const POSTGRES_FEED: (&str, &str) =
     ("feed triggers", include_str!("../../migrations/0006_feed.postgres.sql"));
+
+/// What comes after that, for both databases again.
+const LATER_MIGRATIONS: [(&str, &str); 1] =
+    [("indexes", include_str!("../../migrations/0007_indexes.sql"))];
 
 /// So often is the opening of an SQLite file tried, if others open it as well.
 const SQLITE_TRIES: u32 = 5;
@@ -320,9 +324,8 @@ fn migrator(location: &Location) -> Migrator {
         let sql = sql.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     };
-    Migrator::with_migrations(
-        (1..).zip(MIGRATIONS.into_iter().chain([feed])).map(migration).collect(),
-    )
+    let all = MIGRATIONS.into_iter().chain([feed]).chain(LATER_MIGRATIONS);
+    Migrator::with_migrations((1..).zip(all).map(migration).collect())
 }
 
 fn lock_is_exclusive(location: &Location) -> bool {

@@ -19,6 +19,7 @@ mod bench;
 mod claims;
 mod content;
 mod payments;
+mod plans;
 mod baselines;
 mod states;
 mod moves;
