@@ -141,12 +141,13 @@ impl Ledger {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let locks: Vec<String> = numbers
-            .into_iter()
-            .map(|number| format!("CAST(pg_advisory_xact_lock({number}) AS TEXT)"))
+        // Bound, so that the statement is prepared once for so many.
+        let locks: Vec<String> = (1..=numbers.len())
+            .map(|at| format!("CAST(pg_advisory_xact_lock(${at}) AS TEXT)"))
             .collect();
         let sql = self.sql(&format!("SELECT {}", locks.join(", ")));
-        sqlx::query(sql).execute(&mut *tx).await?;
+        let query = numbers.into_iter().fold(sqlx::query(sql), Query::bind);
+        query.execute(&mut *tx).await?;
         Ok(())
     }
 
