@@ -98,6 +98,8 @@ pub struct Config {
     pub refund: Rules,
     /// Where the refund ledger is.
     pub ledger: Location,
+    /// How many connections to it there are at most, if it is in PostgreSQL.
+    pub ledger_connections: u32,
     /// Whether it is made if it is not there; if not, a start without it fails.
     pub create_ledger: bool,
     /// How the server stops.
@@ -199,6 +201,7 @@ fn read(reader: &mut Reader, purpose: Use, sources: &Sources, sandbox: bool) -> 
         },
         refund: refund::rules(reader, called.refused_codes),
         ledger: refund::ledger(reader, sandbox, called.may_move_money),
+        ledger_connections: refund::ledger_connections(reader),
         create_ledger: refund::create_ledger(reader),
         shutdown: Shutdown {
             // Nobody routes to a sandbox, so nobody has to learn that it stops.

@@ -51,7 +51,7 @@ pub use durability::Durability;
 pub use facts::Identity;
 pub use feed::{Feed, FeedPlace, News};
 pub use moves::{Said, Settled};
-pub use open::{Access, Location};
+pub use open::{Access, Location, POSTGRES_CONNECTIONS};
 pub use overview::COUNTED;
 pub use row::{
     Baseline, Content, Decision, Doubt, Known, OpenThen, Patience, PaymentThen, Pending, Row,

@@ -207,7 +207,8 @@ impl Core {
 /// The ledger and its id, of which the log tells: one that is new may be the wrong one.
 async fn ledger(config: &Config) -> Result<(Ledger, String), BoxError> {
     let access = if config.create_ledger { Access::Serve } else { Access::ServeExisting };
-    let ledger = Ledger::open(&config.ledger, config.upstream_name(), access).await?;
+    let (connections, upstream) = (config.ledger_connections, config.upstream_name());
+    let ledger = Ledger::open_by(connections, &config.ledger, upstream, access).await?;
     let (at, Identity { id, new, rows, open }) = (config.ledger.shown(), ledger.identity().await?);
     tracing::info!(%at, %id, rows, open, upstream = config.upstream_name(), "refund ledger");
     if new && !matches!(config.ledger, Location::Memory) {

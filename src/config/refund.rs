@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::source::Reader;
 use super::{DAY, ms, s};
-use crate::ledger::Location;
+use crate::ledger::{Location, POSTGRES_CONNECTIONS};
 use crate::refund::Rules;
 
 const LEDGER: &str = "refund.ledger";
@@ -48,6 +48,11 @@ pub(super) fn ledger(reader: &mut Reader, sandbox: bool, may_move_money: bool) -
     let ledger = given.unwrap_or(default);
     reader.in_force_as(&shown(&ledger));
     ledger
+}
+
+/// How many connections to the ledger's PostgreSQL there may be.
+pub(super) fn ledger_connections(reader: &mut Reader) -> u32 {
+    reader.count("refund.ledger_connections", 1..=200, POSTGRES_CONNECTIONS)
 }
 
 /// Whether a ledger may be made where there is none.

@@ -166,11 +166,13 @@ fn codes_that_mean_refused_are_kept_and_those_in_doubt_are_as_if_not_given() {
 #[test]
 fn refunds_go_by_the_settings() {
     let text = "[refund]\nlag = '2s'\nprocessing_patience = '4d'\nlook_first = false\n\
-                create_ledger = false\nledger = 'sqlite://l.db'";
+                create_ledger = false\nledger_connections = 7\nledger = 'sqlite://l.db'";
     let config = loaded(text, true);
     let rules = (config.refund.lag, config.refund.processing_patience, config.refund.look_first);
     assert_eq!((rules, config.create_ledger), ((s(2), s(4 * DAY), false), false));
+    assert_eq!(config.ledger_connections, 7);
     let config = loaded("", true);
     let rules = (config.refund.lag, config.refund.processing_patience, config.refund.look_first);
     assert_eq!((rules, config.create_ledger), ((s(5), s(3 * DAY), true), true));
+    assert_eq!(config.ledger_connections, 16);
 }

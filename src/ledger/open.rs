@@ -43,8 +43,11 @@ const SQLITE_PAUSE: Duration = Duration::from_millis(50);
 /// So many connections read from an SQLite file that is served from, beside the one that writes.
 const SQLITE_READERS: u32 = 4;
 
-/// So many connections to PostgreSQL are kept at most.
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// So many connections to PostgreSQL are kept at most, unless that is set.
+pub const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// After so long a connection to PostgreSQL is tested before it is used.
+const POSTGRES_IDLE: Duration = Duration::from_secs(1);
 
 /// The options that a PostgreSQL URL may have. The driver would log the value of any other,
 /// which may be a secret.
@@ -175,7 +178,21 @@ impl Ledger {
     /// # Errors
     /// What kept it from being opened: not to be reached, in use, or of another upstream.
     pub async fn open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
-        Self::try_open(location, upstream, access).await.map_err(|LedgerError(cause)| {
+        Self::open_by(POSTGRES_CONNECTIONS, location, upstream, access).await
+    }
+
+    /// The same by so many connections at most, if it is in PostgreSQL.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn open_by(
+        connections: u32,
+        location: &Location,
+        upstream: &str,
+        access: Access,
+    ) -> Result<Self> {
+        let opened = Self::try_open(connections, location, upstream, access).await;
+        opened.map_err(|LedgerError(cause)| {
             LedgerError::new(NotOpened { at: location.shown(), cause })
         })
     }
@@ -185,14 +202,19 @@ impl Ledger {
     /// # Errors
     /// What kept it from being opened.
     pub async fn open_of_any_upstream(location: &Location) -> Result<Self> {
-        let opened = Self::connect(location, Access::Visit).await;
+        let opened = Self::connect(POSTGRES_CONNECTIONS, location, Access::Visit).await;
         opened.map_err(|LedgerError(cause)| {
             LedgerError::new(NotOpened { at: location.shown(), cause })
         })
     }
 
-    async fn try_open(location: &Location, upstream: &str, access: Access) -> Result<Self> {
-        let ledger = Self::connect(location, access).await?;
+    async fn try_open(
+        connections: u32,
+        location: &Location,
+        upstream: &str,
+        access: Access,
+    ) -> Result<Self> {
+        let ledger = Self::connect(connections, location, access).await?;
         let of = match access.serves() {
             true => ledger.bind(upstream).await?,
             false => ledger.bound_to().await?.unwrap_or_else(|| upstream.to_owned()),
@@ -214,7 +236,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    async fn connect(location: &Location, access: Access) -> Result<Self> {
+    async fn connect(connections: u32, location: &Location, access: Access) -> Result<Self> {
         install_default_drivers();
         if let (Location::Sqlite(path), Access::Visit | Access::ServeExisting) = (location, access)
             && !path.exists()
@@ -226,7 +248,7 @@ impl Ledger {
             Location::Sqlite(path) if access.serves() => Some(Arc::new(lock(path)?)),
             Location::Memory | Location::Sqlite(_) | Location::Postgres(_) => None,
         };
-        let (pool, clock) = prepare(location, access).await?;
+        let (pool, clock) = prepare(connections, location, access).await?;
         let dialect = match location {
             Location::Memory | Location::Sqlite(_) => Dialect::Sqlite,
             Location::Postgres(_) => Dialect::Postgres,
@@ -257,21 +279,29 @@ struct NoLedger(#[source] BoxError);
 
 /// Connects and brings the tables up to date. PostgreSQL is locked for this. SQLite cannot
 /// be: of two processes that begin at once, one may fail, and then finds the work done.
-async fn prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)> {
+async fn prepare(
+    connections: u32,
+    location: &Location,
+    access: Access,
+) -> Result<(AnyPool, Clock)> {
     let mut tries = match location {
         Location::Memory | Location::Postgres(_) => 1,
         Location::Sqlite(_) => SQLITE_TRIES,
     };
     loop {
         tries -= 1;
-        match try_prepare(location, access).await {
+        match try_prepare(connections, location, access).await {
             Err(_) if tries > 0 => tokio::time::sleep(SQLITE_PAUSE).await,
             prepared => return prepared,
         }
     }
 }
 
-async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Clock)> {
+async fn try_prepare(
+    connections: u32,
+    location: &Location,
+    access: Access,
+) -> Result<(AnyPool, Clock)> {
     let (pool, clock) = match location {
         Location::Memory => (sqlite("sqlite::memory:", 1).await?, Clock::Sqlite),
         Location::Sqlite(path) => {
@@ -279,10 +309,12 @@ async fn try_prepare(location: &Location, access: Access) -> Result<(AnyPool, Cl
                 Access::Serve => "rwc",
                 Access::ServeExisting | Access::Visit => "rw",
             };
-            let connections = if access.serves() { SQLITE_READERS } else { 1 };
-            (sqlite(&file_url(path, mode), connections).await?, Clock::Sqlite)
+            let readers = if access.serves() { SQLITE_READERS } else { 1 };
+            (sqlite(&file_url(path, mode), readers).await?, Clock::Sqlite)
         }
-        Location::Postgres(url) => (postgres(url.expose_secret()).await?, Clock::Postgres),
+        Location::Postgres(url) => {
+            (postgres(url.expose_secret(), connections).await?, Clock::Postgres)
+        }
     };
     if access != Access::Serve {
         sqlx::query("SELECT name FROM ledger_facts LIMIT 1")
@@ -370,9 +402,18 @@ async fn sqlite(url: &str, connections: u32) -> Result<AnyPool> {
     connect(options, url, &SQLITE_SETTINGS).await
 }
 
-async fn postgres(url: &str) -> Result<AnyPool> {
-    let options =
-        AnyPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(POSTGRES_WAIT);
+/// Connections that are tested when they were idle for a while: a test at each use would cost as much
+/// as a read.
+async fn postgres(url: &str, connections: u32) -> Result<AnyPool> {
+    let options = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(POSTGRES_WAIT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(
+                async move { Ok(meta.idle_for < POSTGRES_IDLE || connection.ping().await.is_ok()) },
+            )
+        });
     connect(options, url, &POSTGRES_SETTINGS).await
 }
 

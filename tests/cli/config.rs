@@ -215,6 +215,7 @@ fn what_check_config_prints_is_read_again_to_the_same() {
         ledger = "sqlite://ledger.db"
         look_first = false
         create_ledger = false
+        ledger_connections = 200
         [shutdown]
         drain = "3m"
         grace = "4m"

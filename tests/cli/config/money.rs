@@ -12,6 +12,7 @@ fn settings_out_of_their_range_are_faults() {
         ("refund.processing_patience", "90d 1ns"),
         ("refund.look_first", "perhaps"),
         ("refund.create_ledger", "perhaps"),
+        ("refund.ledger_connections", "201"),
         ("upstream.money", "both"),
         ("upstream.name", ""),
         ("upstream.name", " sunmi"),
