@@ -41,6 +41,7 @@ mod once;
 mod own_connection;
 pub mod params;
 mod reply;
+mod search;
 mod trades;
 mod wire;
 

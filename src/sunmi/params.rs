@@ -9,6 +9,8 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::search::Search;
+
 /// Name of the parameter that carries the signature, itself never signed.
 pub const SIGN: &str = "sign";
 
@@ -29,7 +31,8 @@ impl Params {
 
     /// `stringA` of chapter 3: the raw values, in ASCII order of the names.
     pub fn string_to_sign(&self) -> String {
-        let mut text = String::new();
+        let length = self.0.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let mut text = String::with_capacity(length);
         for (name, value) in &self.0 {
             if !text.is_empty() {
                 text.push('&');
@@ -53,7 +56,8 @@ impl Params {
 
     /// The form to send: these parameters and their signature.
     pub fn sign(&self, key: &AppKey) -> SignedForm {
-        let mut form = form_urlencoded::Serializer::new(String::new());
+        // Longer than most are.
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(256));
         form.extend_pairs(&self.0);
         let sign = self.signature(key);
         form.append_pair(SIGN, &sign);
@@ -112,34 +116,38 @@ impl SignedForm {
     /// whatever case: an upstream that shows what it got shows those, too.
     pub fn redact(&self, reply: Bytes) -> Bytes {
         let key = self.key.0.expose_secret();
-        let escaped: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric());
         // Wiped in the end, like the key.
-        let escaped = SecretString::from(escaped);
-        let secrets = [self.sign.as_str(), key, escaped.expose_secret()];
-        secrets.into_iter().filter(|secret| secret.len() >= MIN_SECRET).fold(reply, without)
+        let escaped = (!plain).then(|| SecretString::from(escaped(key)));
+        let escaped = escaped.as_ref().map(ExposeSecret::expose_secret);
+        let secrets = [Some(self.sign.as_str()), Some(key), escaped].into_iter().flatten();
+        secrets.filter(|secret| secret.len() >= MIN_SECRET).fold(reply, without)
     }
+}
+
+/// The text as it is in a form.
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// The text without this secret.
 fn without(text: Bytes, secret: &str) -> Bytes {
-    let same = |window: &[u8]| window.eq_ignore_ascii_case(secret.as_bytes());
-    let Some(first) = text.windows(secret.len()).position(same) else {
+    let search = Search::of(secret);
+    let Some(mut at) = search.find_in(&text) else {
         return text;
     };
-    let mut kept = text[..first].to_vec();
-    let mut rest = &text[first..];
-    while let Some((&byte, after)) = rest.split_first() {
-        match rest.split_at_checked(secret.len()) {
-            Some((head, tail)) if same(head) => {
-                kept.extend_from_slice(REDACTED);
-                rest = tail;
-            }
-            Some(_) | None => {
-                kept.push(byte);
-                rest = after;
-            }
-        }
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = &text[..];
+    loop {
+        kept.extend_from_slice(&rest[..at]);
+        kept.extend_from_slice(REDACTED);
+        rest = &rest[at + secret.len()..];
+        at = match search.find_in(rest) {
+            Some(next) => next,
+            None => break,
+        };
     }
+    kept.extend_from_slice(rest);
     kept.into()
 }
 
