@@ -4,7 +4,7 @@
 //! The way of a call: [`params`] collects and signs ([`call`] if need be with the other of
 //! two keys of a [`key_ring`]), [`wire`] sends once, [`reply`] reads what came as an
 //! [`http_reply`] ([`codes`] knows the result codes, [`blame`] the field that an error names,
-//! [`fields`] and [`trades`] the result). A read is made in [`attempts`], again where that may
+//! [`json`], [`fields`] and [`trades`] the result). A read is made in [`attempts`], again where that may
 //! help; a refund [`once`], on an [`own_connection`] that [`connector`] makes.
 
 use std::sync::Arc;
@@ -36,6 +36,7 @@ mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http_reply;
+mod json;
 mod key_ring;
 mod once;
 mod own_connection;
@@ -45,9 +46,8 @@ mod search;
 mod trades;
 mod wire;
 
-use call::Call;
+use call::{Call, Typed};
 pub use credentials::{Credential, Credentials, Signers};
-use fields::Fields;
 pub use http_reply::{Body, HttpReply, MAX_REPLY};
 pub use key_ring::{KeyRing, NotKeys};
 pub use once::Connection;
@@ -170,14 +170,11 @@ impl Client {
         let (name, field, number) = order(&query.order);
         let mut params = common(&query.msn);
         params.set(name, number.as_str());
-        let call = self.prepare(Operation::Query, &query.app_id, params, field)?;
+        let call = self.prepare((Operation::Query, trades::trade), &query.app_id, params, field)?;
         let reply = self.call(call, deadline).await?;
         Ok(reply.map(|reply| match reply {
-            Reply::Done(fields) => trades::trade(fields),
-            Reply::Processing(fields) => Trade {
-                state: Some(TradeState::Processing),
-                ..trades::trade(without_state(fields))
-            },
+            Reply::Done(found) => found,
+            Reply::Processing(found) => Trade { state: Some(TradeState::Processing), ..found },
         }))
     }
 
@@ -192,14 +189,16 @@ impl Client {
         params.set("orderId", text(query.order_id.as_ref()));
         params.set("platformId", text(query.platform_id.as_ref()));
         let field = if query.order_id.is_some() { "order_id" } else { "platform_id" };
-        let call = self.prepare(Operation::SwipeQuery, &query.app_id, params, field)?;
+        let call = self.prepare(
+            (Operation::SwipeQuery, trades::card_trade),
+            &query.app_id,
+            params,
+            field,
+        )?;
         let reply = self.call(call, deadline).await?;
         Ok(reply.map(|reply| match reply {
-            Reply::Done(fields) => trades::card_trade(fields),
-            Reply::Processing(fields) => CardTrade {
-                state: Some(TradeState::Processing),
-                ..trades::card_trade(without_state(fields))
-            },
+            Reply::Done(found) => found,
+            Reply::Processing(found) => CardTrade { state: Some(TradeState::Processing), ..found },
         }))
     }
 
@@ -224,30 +223,30 @@ impl Client {
         params.set(name, number.as_str());
         params.set("orderId", refund.order_id.as_str());
         params.set("businessId", refund.business_id.as_str());
-        let call = self.prepare(Operation::Refund, &refund.app_id, params, field)?;
+        let call =
+            self.prepare((Operation::Refund, trades::refund), &refund.app_id, params, field)?;
         let until = Until { permit, clock, deadline };
         let reply = self.call_once(&call, connection, &until).await?;
         Ok(reply.map(|reply| match reply {
-            Reply::Done(fields) => trades::refund(fields),
-            Reply::Processing(fields) => RefundTrade {
-                state: Some(TradeState::Processing),
-                ..trades::refund(without_state(fields))
-            },
+            Reply::Done(found) => found,
+            Reply::Processing(found) => {
+                RefundTrade { state: Some(TradeState::Processing), ..found }
+            }
         }))
     }
 
-    fn prepare<'a>(
+    fn prepare<'a, T>(
         &self,
-        operation: Operation,
+        (operation, typed): (Operation, Typed<T>),
         app_id: &'a Identifier,
         params: Params,
         order_field: &'static str,
-    ) -> Result<Call<'a>, Error> {
+    ) -> Result<Call<'a, T>, Error> {
         let credentials = self.signers.now();
         let keys = credentials.keys(app_id).ok_or_else(|| {
             Error::new(Fault::Internal).because(format!("no key for app_id {app_id}"))
         })?;
-        Ok(Call::new(operation, order_field, params, (app_id, Arc::clone(keys))))
+        Ok(Call::new((operation, typed), order_field, params, (app_id, Arc::clone(keys))))
     }
 }
 
@@ -298,10 +297,4 @@ fn original(order: &OrderRef) -> (&'static str, &'static str, &Identifier) {
 
 fn text(number: Option<&Identifier>) -> &str {
     number.map_or("", Identifier::as_str)
-}
-
-/// Sunmi says that the call is not finished, so a state beside it is kept but not believed.
-fn without_state(mut fields: Fields) -> Fields {
-    fields.keep("state");
-    fields
 }

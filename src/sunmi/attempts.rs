@@ -19,11 +19,11 @@ use crate::{retry, telemetry};
 impl Client {
     /// Attempts a read until it is answered, or another attempt is not allowed or would not
     /// be in time.
-    pub(super) async fn call(
+    pub(super) async fn call<T>(
         &self,
-        mut call: Call<'_>,
+        mut call: Call<'_, T>,
         deadline: Deadline,
-    ) -> Result<Answered<Reply>, Error> {
+    ) -> Result<Answered<Reply<T>>, Error> {
         self.budget.deposit();
         // A process that was paused, or waited long for its turn, sends nothing.
         if deadline.left().is_zero() {
@@ -58,12 +58,12 @@ impl Client {
     }
 
     /// One attempt by this `post`, measured, and what its reply says. `resend` counts from 0.
-    pub(super) async fn attempt<'a>(
+    pub(super) async fn attempt<'a, T>(
         &'a self,
-        call: &Call<'_>,
+        call: &Call<'_, T>,
         resend: u32,
         post: impl FnOnce(&'static str, SignedForm) -> Posted<'a>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Reply<T>, Error> {
         let attempt = self.metrics.attempt(call.operation);
         let span = telemetry::Attempt::begin(path(call.operation), &self.destination, resend);
         let form = call.form();
@@ -71,7 +71,9 @@ impl Client {
             Ok(reply) => {
                 let status = reply.status;
                 span.end(Ok(status));
-                let (code, reply) = reply::read(reply.without_secrets_of(&form), call.order_field);
+                let reply = reply.without_secrets_of(form);
+                let (code, reply) =
+                    reply::read(reply, call.order_field, |reply| reply.typed(call.typed));
                 attempt.answered(status, code);
                 reply
             }
@@ -119,7 +121,7 @@ pub(super) fn unreachable(cause: BoxError) -> Error {
 
 /// Whether a read that was answered so may be sent again, and if so how long Sunmi asked to be
 /// left alone.
-fn again(seen: &Result<Reply, Error>) -> Option<Option<Duration>> {
+fn again<T>(seen: &Result<Reply<T>, Error>) -> Option<Option<Duration>> {
     match seen {
         Ok(Reply::Done(_)) => None,
         Ok(Reply::Processing(_)) => Some(None),

@@ -1,22 +1,21 @@
 //! The fields of a reply's `data`, read leniently: a value may be a string or a number,
 //! and what cannot be read is kept as it came.
 
-use serde_json::{Map, Value};
-
+use super::json::{Json, Object};
 use crate::trade::{UnixSeconds, Unrecognized};
 
 /// The fields not yet read, and those that could not be.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
-    left: Map<String, Value>,
+pub(super) struct Fields<'a> {
+    left: Object<'a>,
     unrecognized: Unrecognized,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// The fields of `data`, and those that stood beside it in the envelope, which are
     /// only kept.
-    pub(super) fn new(data: Map<String, Value>, beside: Map<String, Value>) -> Self {
-        let beside = beside.into_iter().map(|(name, value)| (name, raw(value)));
+    pub(super) fn new(data: Object<'a>, beside: Object<'a>) -> Self {
+        let beside = beside.into_iter().map(|(name, value)| (name.into_owned(), raw(value)));
         Self { left: data, unrecognized: beside.collect() }
     }
 
@@ -52,19 +51,21 @@ impl Fields {
 
     /// All that was not read.
     pub(super) fn rest(mut self) -> Unrecognized {
-        let left = std::mem::take(&mut self.left);
-        self.unrecognized.extend(left.into_iter().map(|(name, value)| (name, raw(value))));
+        let left = self.left.into_iter().map(|(name, value)| (name.into_owned(), raw(value)));
+        self.unrecognized.extend(left);
         self.unrecognized
     }
 
     fn read<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let value = self.left.shift_remove(name)?;
+        // So few that a map would not find it sooner.
+        let at = self.left.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.left.swap_remove(at);
         let parsed = match &value {
-            Value::Null => return None,
-            Value::String(text) if text.is_empty() => return None,
-            Value::String(text) => parse(text),
-            Value::Number(number) => parse(number.as_str()),
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            Json::Null => return None,
+            Json::Text(text) if text.is_empty() => return None,
+            Json::Text(text) => parse(text),
+            Json::Number(number) => parse(number.as_str()),
+            Json::Bool(_) | Json::List(_) | Json::Object(_) => None,
         };
         if parsed.is_none() {
             self.unrecognized.insert(name.to_owned(), raw(value));
@@ -74,14 +75,14 @@ impl Fields {
 }
 
 /// A value as it came: a string as its text, anything else as compact JSON.
-fn raw(value: Value) -> String {
+fn raw(value: Json<'_>) -> String {
     match value {
-        Value::String(text) => text,
-        other @ (Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_)) => other.to_string(),
+        Json::Text(text) => text.into_owned(),
+        // It cannot fail: names are texts.
+        other
+        @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_)) => {
+            serde_json::to_string(&other).unwrap_or_default()
+        }
     }
 }
 
@@ -96,10 +97,12 @@ fn whole_number(text: &str) -> Option<i64> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::json;
     use super::*;
 
-    fn fields(json: &str) -> Fields {
-        Fields::new(serde_json::from_str(json).expect("an object"), Map::new())
+    fn fields(json: &str) -> Fields<'_> {
+        let Json::Object(fields) = json::read(json).unwrap().value else { panic!("{json}") };
+        Fields::new(fields, Object::new())
     }
 
     #[test]
@@ -127,7 +130,8 @@ mod tests {
             ("null", None, None),
         ];
         for (value, expected, kept) in table {
-            let mut fields = fields(&format!(r#"{{"n": {value}}}"#));
+            let text = format!(r#"{{"n": {value}}}"#);
+            let mut fields = fields(&text);
             assert_eq!(fields.number("n"), expected, "{value}");
             assert_eq!(fields.rest().get("n").map(String::as_str), kept, "{value}");
         }
@@ -153,9 +157,8 @@ mod tests {
         /// Nothing is lost: a field is read, or absent, or kept.
         #[test]
         fn a_value_is_read_or_kept(text in "\\PC{1,20}") {
-            let mut map = Map::new();
-            map.insert("n".to_owned(), Value::String(text.clone()));
-            let mut fields = Fields::new(map, Map::new());
+            let data = vec![("n".into(), Json::Text(text.as_str().into()))];
+            let mut fields = Fields::new(data, Object::new());
             let number = fields.number("n");
             let kept = fields.rest().remove("n");
             prop_assert!(number.is_some() != (kept.as_deref() == Some(&text)));

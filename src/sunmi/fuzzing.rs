@@ -27,9 +27,10 @@ pub fn swipe_query(reply: HttpReply) -> Read<CardTrade> {
     read(reply, trades::card_trade)
 }
 
-fn read<T>(reply: HttpReply, typed: fn(Fields) -> T) -> Read<T> {
-    Ok(match reply::read(reply, ORDER_FIELD).1? {
+fn read<T>(reply: HttpReply, typed: fn(Fields<'_>) -> T) -> Read<T> {
+    let typed = |reply: Reply<Fields<'_>>| match reply {
         Reply::Done(fields) => (true, typed(fields)),
         Reply::Processing(fields) => (false, typed(fields)),
-    })
+    };
+    reply::read(reply, ORDER_FIELD, typed).1
 }

@@ -64,12 +64,12 @@ impl Client {
     }
 
     /// Sends a call once, over this connection or one that is made anew.
-    pub(super) async fn call_once(
+    pub(super) async fn call_once<T>(
         &self,
-        call: &Call<'_>,
+        call: &Call<'_, T>,
         mut connection: Option<Connection>,
         until: &Until<'_>,
-    ) -> Result<Answered<Reply>, Error> {
+    ) -> Result<Answered<Reply<T>>, Error> {
         let mut failures = 0;
         loop {
             let kept = connection.take();

@@ -3,51 +3,67 @@
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
 use serde_json::error::Category;
-use serde_json::{Map, Value};
 
 use super::blame::blame;
 use super::codes::{self, Meaning, meaning};
 use super::fields::Fields;
 use super::http_reply::{Body, HttpReply};
+use super::json::{self, Json, Object, Read};
 use crate::error::{Accepted, BoxError, Error, Fault, SunmiWords};
-
-mod twice;
-
-use twice::{NamedTwice, refuse_names_twice};
 
 /// A call that Sunmi accepted.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum Reply<T> {
     /// It was done, with this result.
-    Done(Fields),
+    Done(T),
     /// It is not finished (D01); there may be a result so far.
-    Processing(Fields),
+    Processing(T),
 }
 
+impl<'a> Reply<Fields<'a>> {
+    /// The same with its result in a type. Of a call that is not finished a state is kept, but
+    /// not believed.
+    pub(super) fn typed<T>(self, typed: fn(Fields<'a>) -> T) -> Reply<T> {
+        match self {
+            Self::Done(fields) => Reply::Done(typed(fields)),
+            Self::Processing(mut fields) => {
+                fields.keep("state");
+                Reply::Processing(typed(fields))
+            }
+        }
+    }
+}
+
+/// A text that contradicts itself.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a field is named twice")]
+struct NamedTwice;
+
 /// The envelope: what Sunmi says, its `data`, and fields that the document does not have.
-struct Envelope {
+struct Envelope<'a> {
     words: SunmiWords,
-    data: Option<Value>,
-    rest: Map<String, Value>,
+    data: Option<Json<'a>>,
+    rest: Object<'a>,
     /// Whether bytes that are not UTF-8 were replaced. A refusal is one all the same; a
     /// result is not passed on with characters that Sunmi did not send.
     damaged: bool,
 }
 
-/// What a reply says, and what it is counted as: its result code, or why it has none that
-/// counts. `order_field` is the field in which the call named its order.
-pub(super) fn read(
+/// What `take` makes of a reply, and what that is counted as: its result code, or why it has none
+/// that counts. `order_field` is the field in which the call named its order.
+pub(super) fn read<T>(
     reply: HttpReply,
     order_field: &'static str,
-) -> (&'static str, Result<Reply, Error>) {
+    take: impl FnOnce(Reply<Fields<'_>>) -> T,
+) -> (&'static str, Result<T, Error>) {
     let HttpReply { status, retry_after, body } = reply;
     let mut code = codes::OTHER;
-    let read = match envelope(body) {
+    let text = text(&body);
+    let read = match envelope(text.as_ref()) {
         Ok(envelope) => {
             code = codes::known(&envelope.words.code);
-            read_envelope(envelope, status, order_field)
+            read_envelope(envelope, status, order_field, take)
         }
         Err(cause) if cause.is::<NamedTwice>() => {
             let fault = match status {
@@ -74,12 +90,18 @@ pub(super) fn read(
 
 /// A readable envelope goes by its code, whatever the HTTP status, if that is a refusal or
 /// a doubt. Success with an error status contradicts itself and is a doubt.
-fn read_envelope(
-    envelope: Envelope,
+fn read_envelope<T>(
+    envelope: Envelope<'_>,
     status: u16,
     order_field: &'static str,
-) -> Result<Reply, Error> {
+    take: impl FnOnce(Reply<Fields<'_>>) -> T,
+) -> Result<T, Error> {
     let Envelope { words, data, rest, damaged } = envelope;
+    let (data, inside) = match data {
+        Some(Json::Text(text)) => (None, Some(text)),
+        data => (data, None),
+    };
+    let data = || result_set(data, inside.as_deref());
     match meaning(&words.code) {
         Meaning::Fault(fault) => {
             let (fault, violations) = blame(fault, &words.message, order_field);
@@ -94,19 +116,19 @@ fn read_envelope(
         Meaning::Success | Meaning::Processing if damaged => {
             Err(unreadable(words, "a result that is not UTF-8".into()))
         }
-        Meaning::Success => match result_set(data) {
-            Ok(Some(data)) => Ok(Reply::Done(Fields::new(data, rest))),
+        Meaning::Success => match data() {
+            Ok(Some(data)) => Ok(take(Reply::Done(Fields::new(data, rest)))),
             Ok(None) => {
                 let fault = Fault::UpstreamReplyUnreadable;
                 Err(accepted(fault, words, Accepted::WithoutData).because("success without data"))
             }
             Err(cause) => Err(unreadable(words, cause)),
         },
-        Meaning::Processing => match result_set(data) {
+        Meaning::Processing => match data() {
             Err(cause) if cause.is::<NamedTwice>() => Err(unreadable(words, cause)),
             data => {
                 let data = data.ok().flatten().unwrap_or_default();
-                Ok(Reply::Processing(Fields::new(data, rest)))
+                Ok(take(Reply::Processing(Fields::new(data, rest))))
             }
         },
     }
@@ -156,71 +178,84 @@ fn doubtful_fault(status: u16) -> Fault {
     fault.unwrap_or(Fault::UpstreamHttpOther)
 }
 
-fn envelope(body: Body) -> Result<Envelope, BoxError> {
-    let Body::Whole(bytes) = body else {
-        return Err("a reply of more than 1 MiB".into());
+/// The text of a reply, with other characters where it is not UTF-8; none if it is too long.
+fn text(body: &Body) -> Option<Cow<'_, str>> {
+    let Body::Whole(bytes) = body else { return None };
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    // Mostly it is, which this finds out at a tenth of the cost.
+    let whole = std::str::from_utf8(bytes).map(Cow::Borrowed);
+    Some(whole.unwrap_or_else(|_| String::from_utf8_lossy(bytes)))
+}
+
+fn envelope<'a>(text: Option<&'a Cow<'_, str>>) -> Result<Envelope<'a>, BoxError> {
+    let text = text.ok_or("a reply of more than 1 MiB")?;
+    let Json::Object(mut rest) = json(text)? else {
+        return Err("JSON of another shape".into());
     };
-    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let text = String::from_utf8_lossy(text);
+    let mut take = |wanted| {
+        let at = rest.iter().position(|(name, _)| name == wanted)?;
+        Some(rest.swap_remove(at).1)
+    };
+    let code = take("code").and_then(scalar).ok_or("a reply without a code")?;
+    let message = take("msg").and_then(scalar).unwrap_or_default();
+    let data = take("data");
     let damaged = matches!(text, Cow::Owned(_));
-    let mut rest: Map<String, Value> = json(&text)?;
-    refuse_names_twice(&text)?;
-    let code = rest.shift_remove("code").and_then(scalar).ok_or("a reply without a code")?;
-    let message = rest.shift_remove("msg").and_then(scalar).unwrap_or_default();
-    let data = rest.shift_remove("data");
     Ok(Envelope { words: SunmiWords { code, message }, data, rest, damaged })
 }
 
-/// The `data` of a reply: an object, or a string that holds one. Null, an empty string and
-/// an empty object are none.
-fn result_set(data: Option<Value>) -> Result<Option<Map<String, Value>>, BoxError> {
-    let data = match data {
-        Some(Value::String(text)) if text.trim().is_empty() => None,
-        Some(Value::String(text)) => {
-            let data = json(&text)?;
-            refuse_names_twice(&text)?;
-            Some(data)
-        }
-        data => data,
+/// The `data` of a reply: an object, or what a string holds `inside` if it is one. Null, an empty
+/// string and an empty object are none.
+fn result_set<'a>(
+    data: Option<Json<'a>>,
+    inside: Option<&'a str>,
+) -> Result<Option<Object<'a>>, BoxError> {
+    let data = match inside.filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(json(text)?),
+        None => data,
     };
     match data {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(data)) => Ok(Some(data).filter(|data| !data.is_empty())),
-        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Object(data)) => Ok(Some(data).filter(|data| !data.is_empty())),
+        Some(Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_)) => {
             Err("data that is not an object".into())
         }
     }
 }
 
-/// The value of a text in JSON, or where it is none. What serde says of it may quote the text,
-/// which is not for logs.
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, BoxError> {
-    serde_json::from_str(text).map_err(|error| {
-        let what = match error.classify() {
-            Category::Data => "JSON of another shape",
-            Category::Syntax | Category::Io => "no JSON",
-            Category::Eof => "JSON that breaks off",
-        };
-        format!("{what}, at line {} column {}", error.line(), error.column()).into()
-    })
+/// The value of a text in JSON in which no name stands twice, or where it is none. What serde says
+/// of it may quote the text, which is not for logs.
+fn json(text: &str) -> Result<Json<'_>, BoxError> {
+    match json::read(text) {
+        Ok(Read { names_twice: true, .. }) => Err(NamedTwice.into()),
+        Ok(Read { value, names_twice: false }) => Ok(value),
+        Err(error) => {
+            let what = match error.classify() {
+                Category::Data => "JSON of another shape",
+                Category::Syntax | Category::Io => "no JSON",
+                Category::Eof => "JSON that breaks off",
+            };
+            Err(format!("{what}, at line {} column {}", error.line(), error.column()).into())
+        }
+    }
 }
 
 /// A string or a number, as text.
-fn scalar(value: Value) -> Option<String> {
+fn scalar(value: Json<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Json::Text(text) => Some(text.into_owned()).filter(|text| !text.is_empty()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Null | Json::Bool(_) | Json::List(_) | Json::Object(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::error::OnRefund;
+    use crate::trade::Unrecognized;
 
     fn http(status: u16, body: impl Into<Vec<u8>>) -> HttpReply {
         HttpReply { status, retry_after: None, body: Body::Whole(body.into().into()) }
@@ -228,11 +263,16 @@ mod tests {
 
     /// What a reply comes to, in a word.
     fn summary(reply: HttpReply) -> String {
-        match read(reply, "order_id").1 {
-            Ok(Reply::Done(fields)) => format!("done {:?}", fields.rest()),
-            Ok(Reply::Processing(fields)) => format!("processing {:?}", fields.rest()),
-            Err(error) => format!("{:?}", error.fault()),
-        }
+        let all = |reply: Reply<Fields<'_>>| match reply {
+            Reply::Done(fields) => format!("done {:?}", fields.rest()),
+            Reply::Processing(fields) => format!("processing {:?}", fields.rest()),
+        };
+        read(reply, "order_id", all).1.unwrap_or_else(|error| format!("{:?}", error.fault()))
+    }
+
+    /// Why a reply is refused.
+    fn refused(reply: HttpReply) -> Error {
+        read(reply, "order_id", |reply| format!("{reply:?}")).1.unwrap_err()
     }
 
     #[test]
@@ -351,7 +391,7 @@ mod tests {
             (502, b"", None),
         ];
         for (status, body, expected) in table {
-            let error = read(http(*status, *body), "order_id").1.unwrap_err();
+            let error = refused(http(*status, *body));
             let name = String::from_utf8_lossy(body);
             assert_eq!(error.context().accepted, *expected, "{status} {name}");
             let later = error.into_refund_outcome_unknown();
@@ -361,7 +401,7 @@ mod tests {
 
     #[test]
     fn sunmis_words_are_kept_with_the_fault() {
-        let error = read(http(200, r#"{"code":"E27","msg":"msn必传"}"#), "order_id").1.unwrap_err();
+        let error = refused(http(200, r#"{"code":"E27","msg":"msn必传"}"#));
         let words = error.context().sunmi.as_ref().unwrap();
         assert_eq!((words.code.as_str(), words.message.as_str()), ("E27", "msn必传"));
         assert_eq!(error.context().violations[0].field, "msn");
@@ -373,6 +413,12 @@ mod tests {
             prop_oneof!["\\PC{0,20}".prop_map(Value::from), any::<i64>().prop_map(Value::from)];
         proptest::collection::btree_map("[a-z]{1,8}", value, 1..6)
             .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    /// What is kept of a result of which nothing was read.
+    fn unread(data: &Map<String, Value>) -> Unrecognized {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        data.iter().map(|(name, value)| (name.clone(), text(value))).collect()
     }
 
     fn code() -> impl Strategy<Value = Value> {
@@ -387,7 +433,7 @@ mod tests {
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             // Neither a code nor braces around it come up by chance.
-            let error = read(http(status, body), "order_id").1.unwrap_err();
+            let error = refused(http(status, body));
             prop_assert_eq!(&error.context().sunmi, &None);
             prop_assert_eq!(error.context().http_status, (status != 200).then_some(status));
         }
@@ -395,7 +441,7 @@ mod tests {
         #[test]
         fn a_result_is_the_same_in_all_its_shapes(code in code(), data in data(), msg in "\\PC{0,9}") {
             let word = if code == "D01" { "processing" } else { "done" };
-            let expected = format!("{word} {:?}", Fields::new(data.clone(), Map::new()).rest());
+            let expected = format!("{word} {:?}", unread(&data));
             let inside = Value::from(Value::from(data.clone()).to_string());
             for data in [Value::from(data), inside] {
                 let body = json!({"code": code, "data": data, "msg": msg}).to_string();
@@ -413,7 +459,7 @@ mod tests {
         ) {
             prop_assume!(!["1", "10000", "D01"].contains(&code.as_str()));
             let body = json!({"code": code, "data": data, "msg": msg}).to_string();
-            let error = read(http(status, body), "order_id").1.unwrap_err();
+            let error = refused(http(status, body));
             prop_assert_eq!(&error.context().sunmi, &Some(SunmiWords { code, message: msg }));
         }
 
@@ -424,7 +470,7 @@ mod tests {
             data in data(),
         ) {
             let body = json!({"code": code, "data": data}).to_string();
-            let error = read(http(status, body), "order_id").1.unwrap_err();
+            let error = refused(http(status, body));
             prop_assert_eq!(error.fault().row().on_refund, OnRefund::Unknown);
         }
     }

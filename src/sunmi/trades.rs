@@ -7,7 +7,7 @@ use crate::trade::{
 };
 
 /// 2.1.4.
-pub(super) fn trade(mut fields: Fields) -> Trade {
+pub(super) fn trade(mut fields: Fields<'_>) -> Trade {
     Trade {
         amount: fields.number("amount"),
         business_id: fields.text("businessId"),
@@ -28,7 +28,7 @@ pub(super) fn trade(mut fields: Fields) -> Trade {
 }
 
 /// 2.2.4.
-pub(super) fn refund(mut fields: Fields) -> RefundTrade {
+pub(super) fn refund(mut fields: Fields<'_>) -> RefundTrade {
     RefundTrade {
         amount: fields.number("amount"),
         business_id: fields.text("businessId"),
@@ -53,7 +53,7 @@ pub(super) fn refund(mut fields: Fields) -> RefundTrade {
 const CONTRADICTING: [&str; 4] = ["orderType", "amount", "oriMisId", "oriOrderId"];
 
 /// 2.3.4.
-pub(super) fn card_trade(mut fields: Fields) -> CardTrade {
+pub(super) fn card_trade(mut fields: Fields<'_>) -> CardTrade {
     CardTrade {
         currency_code: fields.text("TransCurrency"),
         amount: fields.number("amount"),
@@ -147,8 +147,8 @@ fn card_organization(value: &str) -> Option<CardOrganization> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Value};
 
+    use super::super::json::{self, Json, Object};
     use super::*;
     use crate::trade::Unrecognized;
 
@@ -161,9 +161,9 @@ mod tests {
         proptest::collection::btree_map(name.prop_map(str::to_owned), value, 0..8)
     }
 
-    fn fields(data: &Unrecognized) -> Fields {
-        let data = data.iter().map(|(name, text)| (name.clone(), Value::from(text.clone())));
-        Fields::new(data.collect(), Map::new())
+    fn fields(data: &Unrecognized) -> Fields<'_> {
+        let data = data.iter().map(|(name, text)| (name.into(), Json::Text(text.into())));
+        Fields::new(data.collect(), Object::new())
     }
 
     /// As Sunmi wrote it, what it is cannot be told: it may be another refund's.
@@ -180,8 +180,8 @@ mod tests {
             (r#"{"oriOrderId":{"id":"O1"}}"#, true),
         ];
         for (data, doubtful) in table {
-            let data = serde_json::from_str(data).unwrap();
-            let found = refund(Fields::new(data, Map::new()));
+            let Json::Object(data) = json::read(data).unwrap().value else { panic!("{data}") };
+            let found = refund(Fields::new(data, Object::new()));
             assert_eq!(found.doubtful, doubtful, "{found:?}");
         }
     }
