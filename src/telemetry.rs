@@ -16,10 +16,12 @@ use url::Url;
 
 mod export;
 mod identifiers;
+mod line;
 mod spans;
 
 use crate::error::BoxError;
 pub use identifiers::{Policy, shown};
+use line::Line;
 pub use spans::{Attempt, Destination, Trace};
 
 /// What is told, how, and to whom.
@@ -110,7 +112,8 @@ fn start_log(log: &Log, rust_log: Option<&str>) {
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match log.format {
         // Colours are for eyes: in a file or a pipe they are noise.
-        Format::Human => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Human if io::stderr().is_terminal() => lines.boxed(),
+        Format::Human => lines.with_ansi(false).event_format(Line::default()).boxed(),
         Format::Json => lines
             .json()
             .flatten_event(true)
