@@ -301,7 +301,7 @@ impl Call {
             attempts = end.attempts,
             duration_ms = u64::try_from(known.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             caller = known.entry.who.name.as_deref(),
-            peer = origin.peer.map(display),
+            peer = origin.peer.as_deref().map(display),
             request_id = origin.request_id,
             repeat = origin.repeat,
             trace_id = origin.trace.trace_id().map(display),

@@ -94,7 +94,10 @@ impl Reader {
 
     /// The request, if all of it could be read and nothing was wrong.
     pub(super) fn finish<T>(self, request: Option<T>) -> Result<T, Error> {
-        request.filter(|_| self.violations.is_empty()).ok_or(Error::invalid(self.violations))
+        match request.filter(|_| self.violations.is_empty()) {
+            Some(request) => Ok(request),
+            None => Err(Error::invalid(self.violations)),
+        }
     }
 }
 

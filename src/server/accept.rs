@@ -130,7 +130,7 @@ impl Port {
         };
         match prepared {
             Ok((stream, identity)) => {
-                let peer = Peer { address, identity };
+                let peer = Peer::new(address, identity);
                 let errors = Arc::clone(&self.connections);
                 let connection = Connection::new(stream, peer, place, &self.tokens.cut, errors);
                 // Nobody serves any more: then it is closed.
