@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 /// When a call must have its answer.
@@ -32,9 +33,10 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// What the work comes to, or `None` if the deadline is over first.
-    pub async fn bound<F: Future>(self, work: F) -> Option<F::Output> {
-        tokio::time::timeout_at(self.0, work).await.ok()
+    /// What the work comes to, or `None` if the deadline is over first. Not an async function: its
+    /// future would have room for the work twice, in each of those that stand in one another.
+    pub fn bound<F: Future>(self, work: F) -> impl Future<Output = Option<F::Output>> {
+        tokio::time::timeout_at(self.0, work).map(Result::ok)
     }
 }
 

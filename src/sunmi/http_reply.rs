@@ -74,6 +74,10 @@ where
         if read.len() + chunk.len() > MAX_REPLY {
             return Ok(Body::TooLarge);
         }
+        // Mostly it is the only one, and need not be copied.
+        if read.is_empty() && body.is_end_stream() {
+            return Ok(Body::Whole(chunk));
+        }
         read.extend_from_slice(&chunk);
     }
     Ok(Body::Whole(read.freeze()))

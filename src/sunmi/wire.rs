@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
@@ -15,6 +16,7 @@ use super::http_reply::HttpReply;
 use super::own_connection::Own;
 use super::params::SignedForm;
 use crate::error::BoxError;
+use crate::trade::Operation;
 
 /// How this server calls itself.
 pub(super) const USER_AGENT: &str = concat!("sunmi-trade/", env!("CARGO_PKG_VERSION"));
@@ -97,14 +99,15 @@ impl SendError {
     }
 }
 
-/// What an exchange comes to within the time of an attempt.
-pub(super) async fn in_time(
+/// What an exchange comes to within the time of an attempt. Not an async function, for the size of
+/// its future, as [`Deadline::bound`](crate::deadline::Deadline::bound).
+pub(super) fn in_time(
     exchange: impl Future<Output = Result<HttpReply, SendError>>,
     attempt_timeout: Duration,
-) -> Result<HttpReply, SendError> {
+) -> impl Future<Output = Result<HttpReply, SendError>> {
+    let timed_out = move || SendError::MaybeSent(TimedOut(attempt_timeout).into());
     let attempt = tokio::time::timeout(attempt_timeout, exchange);
-    let timed_out = || SendError::MaybeSent(TimedOut(attempt_timeout).into());
-    attempt.await.unwrap_or_else(|_| Err(timed_out()))
+    attempt.map(move |attempt| attempt.unwrap_or_else(|_| Err(timed_out())))
 }
 
 /// The connections to Sunmi: a pool for reads, and what makes one for each refund.
@@ -113,6 +116,8 @@ pub(super) struct Wire {
     client: Client,
     connector: Connector,
     base_url: Url,
+    /// The addresses of the calls, by their paths.
+    urls: [(&'static str, Url); Operation::ALL.len()],
     attempt_timeout: Duration,
 }
 
@@ -144,16 +149,19 @@ impl Wire {
             client: builder.build()?,
             connector: Connector::new(config, tls)?,
             base_url: config.base_url.clone(),
+            urls: Operation::ALL.map(super::path).map(|path| (path, below(&config.base_url, path))),
             attempt_timeout: config.attempt_timeout,
         })
     }
 
+    fn url(&self, path: &str) -> Url {
+        let known = self.urls.iter().find(|(known, _)| *known == path);
+        known.map_or_else(|| below(&self.base_url, path), |(_, url)| url.clone())
+    }
+
     async fn exchange(&self, path: &str, form: SignedForm) -> Result<HttpReply, SendError> {
-        let request = self
-            .client
-            .post(below(&self.base_url, path))
-            .header(CONTENT_TYPE, FORM)
-            .body(form.into_body());
+        let request =
+            self.client.post(self.url(path)).header(CONTENT_TYPE, FORM).body(form.into_body());
         let response = request.send().await.map_err(send_error)?;
         HttpReply::read(http::Response::from(response)).await.map_err(send_error)
     }
