@@ -79,8 +79,8 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// This server at its default settings, its log in a file. More calls may be in flight, for the
-/// memory that they need, and it ends at once.
+/// This server at its default settings, its log in a file. Only more calls may be in flight, and
+/// take longer, for the memory that they need, and it ends at once.
 fn server(mut command: Command, upstream: &str) -> Result<Process, BoxError> {
     static SERIAL: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let serial = SERIAL.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -94,6 +94,8 @@ fn server(mut command: Command, upstream: &str) -> Result<Process, BoxError> {
         .env("SUNMI_TRADE_APP_KEY", "0123456789abcdef0123456789abcdef")
         .env("SUNMI_TRADE__REFUND__LEDGER", format!("sqlite://{}/ledger.db", scratch.display()))
         .env("SUNMI_TRADE__UPSTREAM__MAX_IN_FLIGHT", "10000")
+        .env("SUNMI_TRADE__UPSTREAM__ATTEMPT_TIMEOUT", "25s")
+        .env("SUNMI_TRADE__DEADLINES__DEFAULT", "30s")
         .env("SUNMI_TRADE__SHUTDOWN__DELAY", "0s")
         .stderr(fs::File::create(&log)?);
     let mut process =
