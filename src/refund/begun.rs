@@ -1,6 +1,8 @@
 //! What the edge, whose caller may be gone or out of time, and the task that works on a refund
 //! have to settle between them, each by one compare-and-set: whether it may have been sent, and
 //! whether its caller hears what the row says that it was told.
+//!
+//! It also keeps what callers had been told of the number when the call began.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,6 +18,7 @@ pub struct Begun(Arc<Between>);
 struct Between {
     work: AtomicU8,
     word: AtomicU8,
+    /// The claims of which a caller had been told that they were not applied.
     told_before: OnceLock<Vec<(Key, i64)>>,
 }
 
